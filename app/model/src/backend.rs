@@ -1,0 +1,55 @@
+//! The contract between the halves: one object-safe trait per noun; [`Backend`] is their sum.
+//!
+//! Every method takes the [`Actor`] first, and passes through the engine's one `authorize`; what the actor may not
+//! know of is [`AppError::NotFound`](crate::AppError::NotFound).
+
+use std::pin::Pin;
+
+use tokio::sync::watch;
+
+use crate::{
+    Actor, AppResult,
+    application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
+    cluster::{ClusterDetail, ClusterId, ClusterList},
+    operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
+    overview::{Navigation, Overview},
+};
+
+/// The answer of a backend call: a future that can be sent between threads.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = AppResult<T>> + Send + 'a>>;
+
+/// Everything that the engine does for the face.
+pub trait Backend: Fleet + Operations + Send + Sync + 'static {}
+
+impl<T: Fleet + Operations + Send + Sync + 'static> Backend for T {}
+
+/// Reads the fleet.
+pub trait Fleet {
+    /// Returns the first page.
+    fn get_overview<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Overview>;
+    /// Returns the counts in the sidebar.
+    fn get_navigation<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Navigation>;
+    /// Returns one page of Applications, filtered, sorted and counted.
+    fn list_applications<'a>(&'a self, actor: &'a Actor, query: ListApplications) -> Answer<'a, ApplicationList>;
+    /// Returns one Application with its resources, last operation and history.
+    fn get_application<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, ApplicationDetail>;
+    /// Returns all clusters.
+    fn list_clusters<'a>(&'a self, actor: &'a Actor) -> Answer<'a, ClusterList>;
+    /// Returns one cluster with its nodes, its pods that are not ready, and its Applications.
+    fn get_cluster<'a>(&'a self, actor: &'a Actor, id: ClusterId) -> Answer<'a, ClusterDetail>;
+    /// Returns a receiver that changes with each new snapshot of the index.
+    fn snapshots(&self) -> watch::Receiver<u64>;
+}
+
+/// Acts on Applications through Argo CD.
+pub trait Operations {
+    /// Tells what a sync would do, without doing it.
+    fn preview_sync<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, SyncPreview>;
+    /// Asks Argo CD to sync; returns once the operation is written.
+    fn sync_application<'a>(&'a self, actor: &'a Actor, request: SyncApplication) -> Answer<'a, Outcome>;
+    /// Asks Argo CD to compare with Git again; returns once that is done, or after 30 s.
+    fn refresh_application<'a>(&'a self, actor: &'a Actor, id: ApplicationId, kind: RefreshKind)
+    -> Answer<'a, Outcome>;
+    /// Asks Argo CD to end the running operation.
+    fn terminate_operation<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, Outcome>;
+}

@@ -1,0 +1,64 @@
+//! The overview: counts, what needs attention, the clusters, and the latest operations.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Timestamp,
+    application::ApplicationRow,
+    cluster::ClusterRow,
+    history::HistoryEntry,
+    status::{ControlPlane, Health, Warning},
+};
+
+/// The first page.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Overview {
+    pub now: Timestamp,
+    pub apps: u32,
+    pub applications: u32,
+    pub counts: Counts,
+    /// Worst first, at most 20.
+    pub attention: Vec<Attention>,
+    /// How many need attention in all.
+    pub attention_total: u32,
+    pub clusters: Vec<ClusterRow>,
+    /// Newest first, at most 10.
+    pub operations: Vec<HistoryEntry>,
+    pub control_planes: Vec<ControlPlane>,
+    pub warnings: Vec<Warning>,
+}
+
+/// Counts of Applications; each is a filter of the list.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Counts {
+    /// By health, those alone whose state is live.
+    pub health: Vec<(Health, u32)>,
+    /// Those whose state is not live.
+    pub stale: u32,
+    pub out_of_sync: u32,
+    /// Those of the out of sync with auto-sync off.
+    pub out_of_sync_manual: u32,
+    pub failed_operations: u32,
+    pub running_operations: u32,
+    /// Clusters that do not answer.
+    pub unreachable_clusters: u32,
+    /// Of the degraded, those in a protected environment.
+    pub degraded_protected: u32,
+}
+
+/// Something that needs a person.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Attention {
+    Application(Box<ApplicationRow>),
+    Cluster(Box<ClusterRow>),
+}
+
+/// The counts in the sidebar.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Navigation {
+    pub applications: u32,
+    pub unreachable_clusters: u32,
+    /// Who is signed in.
+    pub actor: String,
+}

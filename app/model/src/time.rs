@@ -1,0 +1,94 @@
+//! Moments and ages, as people read them.
+//!
+//! Nothing here looks at a clock: a page shows ages against the `now` that came with its data, so that the server and
+//! the browser draw the same text.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A moment, in milliseconds since the Unix epoch (UTC).
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// Returns the age of this moment at `now`, in words: `12 s`, `4 min`, `3 h`, `6 d`; a date beyond 30 days.
+    pub fn age(self, now: Self) -> String {
+        let seconds = (now.0 - self.0).max(0) / 1000;
+        match seconds {
+            0..60 => format!("{seconds} s"),
+            60..3600 => format!("{} min", seconds / 60),
+            3600..86_400 => format!("{} h", seconds / 3600),
+            86_400..=2_592_000 => format!("{} d", seconds / 86_400),
+            _ => self.iso().chars().take(10).collect(),
+        }
+    }
+
+    /// Returns the length of time from this moment to `end`, in words: `14 s`, `2 min 58 s`, `9 h 5 min`.
+    pub fn took(self, end: Self) -> String {
+        let seconds = (end.0 - self.0).max(0) / 1000;
+        match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+            (0, 0, seconds) => format!("{seconds} s"),
+            (0, minutes, 0) => format!("{minutes} min"),
+            (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+            (hours, 0, _) => format!("{hours} h"),
+            (hours, minutes, _) => format!("{hours} h {minutes} min"),
+        }
+    }
+
+    /// Returns the moment in RFC 3339, to the second, in UTC; the epoch for a moment out of range.
+    pub fn iso(self) -> String {
+        let moment = jiff::Timestamp::from_second(self.0.div_euclid(1000)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        moment.to_string()
+    }
+
+    /// Returns the moment this many seconds later (earlier where negative).
+    pub fn plus_seconds(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds.saturating_mul(1000)))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.iso())
+    }
+}
+
+impl From<jiff::Timestamp> for Timestamp {
+    fn from(moment: jiff::Timestamp) -> Self {
+        Self(moment.as_millisecond())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+
+    #[test]
+    fn ages_read_as_people_say_them() {
+        let now = Timestamp(1_800_000_000_000);
+        let ago = |seconds: i64| now.plus_seconds(-seconds).age(now);
+        assert_eq!(ago(0), "0 s");
+        assert_eq!(ago(-5), "0 s", "a clock ahead of ours is not a negative age");
+        assert_eq!(ago(59), "59 s");
+        assert_eq!(ago(60), "1 min");
+        assert_eq!(ago(7200), "2 h");
+        assert_eq!(ago(86_400 * 30), "30 d");
+        assert_eq!(ago(86_400 * 31), "2026-12-15");
+    }
+
+    #[test]
+    fn lengths_keep_two_units() {
+        let begin = Timestamp(0);
+        assert_eq!(begin.took(Timestamp(178_000)), "2 min 58 s");
+        assert_eq!(begin.took(Timestamp(120_000)), "2 min");
+        assert_eq!(begin.took(Timestamp(32_700_000)), "9 h 5 min");
+    }
+
+    #[test]
+    fn absurd_moments_do_not_panic() {
+        assert_eq!(Timestamp(i64::MAX).iso(), "1970-01-01T00:00:00Z");
+        assert_eq!(Timestamp(0).iso(), "1970-01-01T00:00:00Z");
+    }
+}

@@ -1,0 +1,5 @@
+//! Placeholder.
+use leptos::prelude::*;
+/// App.
+#[component]
+pub fn App() -> impl IntoView {}

@@ -1,0 +1,18 @@
+//! What Quarterdeck does: the fleet's index, Argo CD's semantics, access and the record. Never reaches Leptos.
+//!
+//! [`Engine`] is the composition root; each noun implements its `Backend` trait in its own module.
+
+pub mod access;
+pub mod argo;
+pub mod audit;
+pub mod db;
+pub mod error;
+pub mod fleet;
+pub mod history;
+pub mod metrics;
+pub mod tasks;
+
+mod engine;
+
+pub use engine::{Engine, Settings};
+pub use error::{Error, Result};
