@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034  # render() reads the variables by name
 # What runs in the demo fleet: fleet.tsv made into a Git repository and into Applications. Sourced by lab.sh.
 
 declare -A REPLICAS_OF=([dev]=1 [staging]=1 [prod]=2)
