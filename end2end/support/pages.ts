@@ -1,0 +1,54 @@
+// What people do on the pages, and what must hold on each of them.
+
+import { expect, test as base, type Page } from '@playwright/test';
+import { admin } from './settings.ts';
+
+/** Every page there is, by what it shows; those of a single thing show one of the lab. */
+export const pages = [
+  { name: 'overview', path: '/', heading: 'Overview' },
+  { name: 'applications', path: '/applications', heading: 'Applications' },
+  { name: 'application', path: '/applications/mgmt/argocd/checkout-prod', heading: 'checkout-prod' },
+  { name: 'clusters', path: '/clusters', heading: 'Clusters' },
+  { name: 'cluster', path: '/clusters/mgmt/dev', heading: 'dev' },
+];
+
+export const pageOf = (application: string) => `/applications/mgmt/argocd/${application}`;
+
+export async function signIn(page: Page) {
+  await page.goto('/login');
+  await page.getByLabel('Name').fill(admin.name);
+  await page.getByLabel('Password').fill(admin.password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page).toHaveURL('/');
+}
+
+/** Opens a page and waits until it is alive: its stream has answered. */
+export async function open(page: Page, path: string) {
+  await page.goto(path);
+  await expect(page.getByRole('banner').getByText('Live')).toBeVisible();
+}
+
+/** Proves later that the page was not loaded again. */
+export async function mark(page: Page) {
+  await page.evaluate(() => Object.assign(window, { marked: true }));
+  return { stillThere: () => page.evaluate(() => 'marked' in window) };
+}
+
+/**
+ * A test whose page must say nothing to the console: no error, no warning, no panic of the wasm, no violation of the policy.
+ * What a test provokes, it names in `expected`.
+ */
+export const test = base.extend<{ expected: RegExp[] }>({
+  expected: [[], { option: true }],
+  page: async ({ page, expected }, use) => {
+    const said: string[] = [];
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) said.push(`${message.type()}: ${message.text()}`);
+    });
+    page.on('pageerror', (error) => said.push(`uncaught: ${error.message}`));
+    await use(page);
+    expect(said.filter((line) => !expected.some((pattern) => pattern.test(line)))).toEqual([]);
+  },
+});
+
+export { expect };
