@@ -1,0 +1,26 @@
+//! Leases: what must happen in one replica at a time.
+
+use std::time::Duration;
+
+use crate::{
+    db::{Db, failed},
+    error::Result,
+};
+
+/// Takes or renews the lease `name` for `holder`; returns whether it is theirs until `ttl` from now.
+///
+/// A lease saves work and is no proof: whoever holds one must still write so that two holders do no harm.
+pub async fn take_lease(db: &Db, name: &str, holder: &str, ttl: Duration) -> Result<bool> {
+    let taken = sqlx::query(
+        "INSERT INTO leases (name, holder, until) VALUES ($1, $2, now() + make_interval(secs => $3))
+         ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
+         WHERE leases.holder = excluded.holder OR leases.until < now()",
+    )
+    .bind(name)
+    .bind(holder)
+    .bind(ttl.as_secs_f64())
+    .execute(db.pool())
+    .await
+    .map_err(failed("take a lease"))?;
+    Ok(taken.rows_affected() == 1)
+}
