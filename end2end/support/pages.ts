@@ -14,10 +14,10 @@ export const pages = [
 
 export const pageOf = (application: string) => `/applications/mgmt/argocd/${application}`;
 
-export async function signIn(page: Page) {
+export async function signIn(page: Page, password = admin.password) {
   await page.goto('/login');
-  await page.getByLabel('Name').fill(admin.name);
-  await page.getByLabel('Password').fill(admin.password);
+  await page.getByLabel('User').fill(admin.name);
+  await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in' }).click();
   await expect(page).toHaveURL('/');
 }
@@ -25,7 +25,7 @@ export async function signIn(page: Page) {
 /** Opens a page and waits until it is alive: its stream has answered. */
 export async function open(page: Page, path: string) {
   await page.goto(path);
-  await expect(page.getByRole('banner').getByText('Live')).toBeVisible();
+  await expect(page.getByRole('banner').getByText('Live', { exact: true })).toBeVisible();
 }
 
 /** Proves later that the page was not loaded again. */

@@ -22,5 +22,5 @@ export const lab = {
   folder: process.env.LAB_DIR ?? join(cache, 'test-lab'),
   programs: process.env.LAB_CACHE ?? join(cache, '../quarterdeck-lab-bin'),
   script: join(import.meta.dirname, '../lab/lab.sh'),
-  environment: { LAB_DIR: join(cache, 'test-lab'), LAB_PORT_OFFSET: '100', ...process.env },
+  environment: { LAB_DIR: join(cache, 'test-lab'), LAB_PORT_OFFSET: '100', ...process.env, LAB_WAIT: '0' },
 };

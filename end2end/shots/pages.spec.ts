@@ -1,0 +1,34 @@
+// Pictures of every page of the running demo, to be looked at beside the mocks: 1440 and 390 pixels, dark and light.
+
+import { expect, test } from '@playwright/test';
+import { open, pageOf, pages, signIn } from '../support/pages.ts';
+
+const shots = [
+  ...pages,
+  { name: 'application-crashing', path: pageOf('billing-dev') },
+  { name: 'application-denied', path: pageOf('ledger-prod') },
+  { name: 'sync-form', path: `${pageOf('web-app-prod')}?sync=1` },
+  { name: 'applications-filtered', path: '/applications?health=Degraded&health=Missing' },
+  { name: 'applications-empty', path: '/applications?q=nothing-is-called-so' },
+  { name: 'menu', path: '/menu' },
+  { name: 'not-found', path: '/applications/mgmt/argocd/nobody' },
+];
+const folder = 'screenshots';
+
+for (const colorScheme of ['dark', 'light'] as const) {
+  for (const width of [1440, 390]) {
+    test(`${width} ${colorScheme}`, async ({ page }) => {
+      await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await page.goto('/login');
+      await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+      await page.screenshot({ path: `${folder}/login-${width}-${colorScheme}.png` });
+      await signIn(page, process.env.QUARTERDECK_ADMIN_PASSWORD ?? 'password');
+      for (const { name, path } of shots) {
+        if (name === 'not-found') await page.goto(path);
+        else await open(page, path);
+        await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+      }
+    });
+  }
+}
