@@ -1,0 +1,353 @@
+//! The composition root: settings in, everything running out.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
+
+use kube::Client;
+use model::{
+    Actor, AppResult, Timestamp,
+    application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
+    backend::{Answer, Fleet, Operations},
+    cluster::{ClusterDetail, ClusterId, ClusterList},
+    operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
+    overview::{Navigation, Overview},
+    status::Freshness,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::{
+    Error, Result,
+    access::{Access, AdminPassword, Object, Verb, authorize},
+    argo::operation::Operator,
+    db::{Db, PrivateServer, default_data_dir, keep_up},
+    error::explain_kube,
+    fleet::{
+        clients::Clients,
+        detail::{Details, not_found},
+        environment::{EnvironmentSetting, Environments},
+        index::{Index, Indexer, Plane, Snapshot},
+        probe::ProbeSettings,
+        view,
+        watch::{ControlPlaneSetting, PlaneWatch},
+    },
+    history::{self, Observation, Retention},
+    metrics::Metrics,
+    tasks::Tasks,
+};
+
+/// What an engine is made from.
+#[derive(Debug)]
+pub struct Settings {
+    pub control_planes: Vec<ControlPlaneSetting>,
+    /// The promotion order; empty for dev, staging, prod.
+    pub environments: Vec<EnvironmentSetting>,
+    pub probes: ProbeSettings,
+    pub database: DatabaseSetting,
+    pub admin_password: AdminPassword,
+    pub retention: Retention,
+}
+
+/// Where PostgreSQL is.
+#[derive(Debug)]
+pub enum DatabaseSetting {
+    /// A server of somebody's.
+    Url(SecretString),
+    /// A private server under this folder; none for the default one.
+    Private(Option<PathBuf>),
+}
+
+/// How many surveys of clusters run at once.
+const SURVEYS_AT_ONCE: usize = 8;
+/// How many entries of history a page of one Application shows, and how many operations the overview.
+const HISTORY_SHOWN: u32 = 50;
+const OPERATIONS_SHOWN: u32 = 10;
+
+/// Everything that runs.
+pub struct Engine {
+    access: Access,
+    db: Db,
+    private_server: Option<PrivateServer>,
+    index: Index,
+    details: Details,
+    operator: Operator,
+    tasks: Tasks,
+    metrics: Metrics,
+    generated_password: Option<SecretString>,
+}
+
+impl Engine {
+    /// Connects to the database, reads the kubeconfigs, and starts all background tasks.
+    ///
+    /// # Errors
+    /// A setting that cannot be used, or a database that does not answer. A control plane that does not answer is no
+    /// error: its state is shown.
+    pub async fn start(settings: Settings) -> Result<Self> {
+        let metrics = Metrics::default();
+        let tasks = Tasks::new(metrics.clone());
+        let environments = Environments::new(&settings.environments)?;
+        let mut planes = Vec::new();
+        for setting in &settings.control_planes {
+            planes.push((setting, setting.client_config().await?));
+        }
+        let (db, private_server) = match &settings.database {
+            DatabaseSetting::Url(url) => (Db::connect(url.expose_secret()).await?, None),
+            DatabaseSetting::Private(folder) => {
+                let folder = folder.clone().unwrap_or_else(default_data_dir);
+                let (db, server) = Db::private(&folder, &tasks).await?;
+                (db, Some(server))
+            }
+        };
+        let access = Access::new(db.clone());
+        let generated_password = access.ensure_local_admin(settings.admin_password).await?;
+
+        let mut clients = HashMap::new();
+        for (setting, config) in &planes {
+            clients.insert(setting.name.clone(), client(&setting.name, config)?);
+        }
+        let states = planes.iter().map(|(setting, config)| {
+            let plane = Plane {
+                freshness: Freshness::Connecting,
+                namespace: setting.namespace.clone(),
+                server: config.cluster_url.to_string(),
+                listed: false,
+            };
+            (setting.name.clone(), plane)
+        });
+        let (index, indexer) = Index::new(states, environments);
+        let clients = Clients::new(clients);
+        let details = Details::new(clients.clone(), metrics.clone());
+        let operator = Operator {
+            db: db.clone(),
+            index: index.clone(),
+            clients: clients.clone(),
+            details: details.clone(),
+            tasks: tasks.clone(),
+        };
+        let engine = Self {
+            access,
+            db,
+            private_server,
+            index,
+            details,
+            operator,
+            tasks,
+            metrics,
+            generated_password,
+        };
+        engine.start_tasks(indexer, settings.retention);
+        let surveys = Arc::new(Semaphore::new(SURVEYS_AT_ONCE));
+        for (setting, config) in planes {
+            engine.start_watch(setting, config, &clients, settings.probes, &surveys)?;
+        }
+        engine.operator.resume().await?;
+        Ok(engine)
+    }
+
+    fn start_tasks(&self, indexer: Indexer, retention: Retention) {
+        let (observations, queue) = mpsc::unbounded_channel();
+        let indexer = Arc::new(tokio::sync::Mutex::new(indexer));
+        self.tasks.supervise("keep the index", move || {
+            let (indexer, observations) = (indexer.clone(), observations.clone());
+            async move {
+                indexer.lock().await.run(&observations, now).await;
+                Ok(())
+            }
+        });
+        let (db, queue) = (self.db.clone(), Arc::new(tokio::sync::Mutex::new(HistoryQueue { queue, waiting: Vec::new() })));
+        self.tasks.supervise("write history", move || {
+            let (db, queue) = (db.clone(), queue.clone());
+            async move { queue.lock().await.write(&db).await }
+        });
+        let (db, metrics) = (self.db.clone(), self.metrics.clone());
+        self.tasks.supervise("keep the tables in order", move || {
+            keep_up(db.clone(), metrics.clone(), retention.clone())
+        });
+    }
+
+    fn start_watch(
+        &self,
+        setting: &ControlPlaneSetting,
+        config: kube::Config,
+        clients: &Clients,
+        probes: ProbeSettings,
+        surveys: &Arc<Semaphore>,
+    ) -> Result<()> {
+        let watch = Arc::new(PlaneWatch {
+            name: setting.name.clone(),
+            namespace: setting.namespace.clone(),
+            client: client(&setting.name, &config)?,
+            config,
+            clients: clients.clone(),
+            index: self.index.clone(),
+            probes,
+            surveys: surveys.clone(),
+            metrics: self.metrics.clone(),
+            tasks: self.tasks.clone(),
+            trouble: Arc::new(Mutex::new(Some("its Applications are not listed yet".into()))),
+        });
+        self.tasks.supervise(format!("watch control plane {}", setting.name), move || {
+            let watch = watch.clone();
+            async move { watch.run().await }
+        });
+        Ok(())
+    }
+
+    /// Returns who signs in, and who is signed in.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Returns the figures for Prometheus.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Returns the background tasks.
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// Returns the password that was made at the first start, once, to be printed.
+    pub fn take_generated_password(&mut self) -> Option<SecretString> {
+        self.generated_password.take()
+    }
+
+    /// Tells whether requests can be served: the database answers, and each control plane was listed or is known not
+    /// to answer.
+    ///
+    /// # Errors
+    /// One sentence that says what is waited for.
+    pub async fn readiness(&self) -> Result<(), String> {
+        self.db.ping().await.map_err(|error| format!("the database does not answer: {error}"))?;
+        let snapshot = self.index.load();
+        match snapshot.planes.iter().find(|(_, plane)| !plane.listed && plane.freshness == Freshness::Connecting) {
+            Some((name, _)) => Err(format!("the Applications of control plane {name} are not listed yet")),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends all tasks and the private database.
+    pub async fn shutdown(self) {
+        self.tasks.shutdown().await;
+        self.db.close().await;
+        if let Some(server) = self.private_server
+            && let Err(error) = server.stop().await
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, "the private PostgreSQL did not stop");
+        }
+    }
+
+    fn snapshot(&self, actor: &Actor) -> AppResult<Arc<Snapshot>> {
+        authorize(actor, Verb::Get, &Object::Fleet)?;
+        Ok(self.index.load())
+    }
+}
+
+impl Fleet for Engine {
+    fn get_overview<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Overview> {
+        Box::pin(async move {
+            let snapshot = self.snapshot(actor)?;
+            let operations = history::latest_operations(&self.db, OPERATIONS_SHOWN).await;
+            let operations = operations.map_err(|error| error.into_answer(actor))?;
+            Ok(view::overview(&snapshot, operations, now()))
+        })
+    }
+
+    fn get_navigation<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Navigation> {
+        Box::pin(async move { Ok(view::navigation(&*self.snapshot(actor)?, &actor.name)) })
+    }
+
+    fn list_applications<'a>(&'a self, actor: &'a Actor, query: ListApplications) -> Answer<'a, ApplicationList> {
+        Box::pin(async move { Ok(view::application_list(&*self.snapshot(actor)?, &query, now())) })
+    }
+
+    fn get_application<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, ApplicationDetail> {
+        Box::pin(async move {
+            let snapshot = self.snapshot(actor)?;
+            let row = snapshot.row(&id).ok_or_else(|| not_found(&id).into_answer(actor))?;
+            let object = Object::Application { id: &id, project: &row.project, environment: row.environment.name() };
+            authorize(actor, Verb::Get, &object)?;
+            let history = history::of_application(&self.db, &id, HISTORY_SHOWN).await;
+            let history = history.map_err(|error| error.into_answer(actor))?;
+            Ok(self.details.draw(&snapshot, row, history, now()).await)
+        })
+    }
+
+    fn list_clusters<'a>(&'a self, actor: &'a Actor) -> Answer<'a, ClusterList> {
+        Box::pin(async move { Ok(view::cluster_list(&*self.snapshot(actor)?, now())) })
+    }
+
+    fn get_cluster<'a>(&'a self, actor: &'a Actor, id: ClusterId) -> Answer<'a, ClusterDetail> {
+        Box::pin(async move {
+            let snapshot = self.snapshot(actor)?;
+            view::cluster_detail(&snapshot, &id, now()).ok_or_else(|| model::AppError::NotFound {
+                what: format!("Cluster {} of control plane {}", id.name, id.control_plane),
+            })
+        })
+    }
+
+    fn snapshots(&self) -> watch::Receiver<u64> {
+        self.index.generations()
+    }
+}
+
+impl Operations for Engine {
+    fn preview_sync<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, SyncPreview> {
+        Box::pin(async move { self.operator.preview_sync(actor, &id).await.map_err(|it| it.into_answer(actor)) })
+    }
+
+    fn sync_application<'a>(&'a self, actor: &'a Actor, request: SyncApplication) -> Answer<'a, Outcome> {
+        Box::pin(async move { self.operator.sync(actor, &request).await.map_err(|it| it.into_answer(actor)) })
+    }
+
+    fn refresh_application<'a>(
+        &'a self,
+        actor: &'a Actor,
+        id: ApplicationId,
+        kind: RefreshKind,
+    ) -> Answer<'a, Outcome> {
+        Box::pin(async move { self.operator.refresh(actor, &id, kind).await.map_err(|it| it.into_answer(actor)) })
+    }
+
+    fn terminate_operation<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, Outcome> {
+        Box::pin(async move { self.operator.terminate(actor, &id).await.map_err(|it| it.into_answer(actor)) })
+    }
+}
+
+/// What the index saw and history has not written yet. It outlives a failed write, so nothing is lost.
+struct HistoryQueue {
+    queue: mpsc::UnboundedReceiver<Vec<Observation>>,
+    waiting: Vec<Observation>,
+}
+
+impl HistoryQueue {
+    async fn write(&mut self, db: &Db) -> Result<()> {
+        loop {
+            if self.waiting.is_empty() {
+                match self.queue.recv().await {
+                    Some(observations) => self.waiting = observations,
+                    None => std::future::pending().await,
+                }
+            }
+            while let Ok(more) = self.queue.try_recv() {
+                self.waiting.extend(more);
+            }
+            history::record(db, &self.waiting).await?;
+            self.waiting.clear();
+        }
+    }
+}
+
+fn client(name: &str, config: &kube::Config) -> Result<Client> {
+    Client::try_from(config.clone()).map_err(|error| {
+        Error::Setting(format!("control plane {name}: its kubeconfig cannot be used: {}", explain_kube(&error)))
+    })
+}
+
+fn now() -> Timestamp {
+    jiff::Timestamp::now().into()
+}

@@ -1,0 +1,590 @@
+//! The index: an immutable [`Snapshot`] of the fleet behind an atomic pointer.
+//!
+//! ```text
+//! watches, probes ──Change──▶ Indexer (one task owns all writes) ──Snapshot──▶ pages, streams
+//!                                     └──Observation──▶ history
+//! ```
+//! Changes are applied in batches every 50 ms. Rows are small and shared between snapshots; what only one page shows
+//! (resources, results) is not here. Knows nothing of actors: rights are the reader's affair.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use model::{
+    Timestamp,
+    application::ApplicationId,
+    cluster::ClusterId,
+    status::{Environment, Freshness, Health, Phase, Sync, Warning},
+};
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    credentials::{IN_CLUSTER, Registration},
+    environment::{Environments, Signs},
+    probe::{Contact, Survey},
+};
+use crate::{
+    argo::{
+        types::{AppProject, Application, Deploy, Destination, GlobalProject, REFRESH, SyncWindow},
+        window,
+    },
+    history::{Observation, ObservedOperation, PastDeploy},
+};
+
+/// How long changes are gathered before they become a snapshot.
+const BATCH: Duration = Duration::from_millis(50);
+
+/// How long a change may wait for the indexer before its sender does.
+const QUEUE: usize = 8192;
+
+/// What the watches and probes tell the index.
+#[derive(Debug)]
+pub enum Change {
+    /// How fresh a control plane is.
+    Plane { plane: String, freshness: Freshness },
+    /// An Application is there, or has changed.
+    Application { plane: String, application: Box<Application> },
+    /// An Application is gone.
+    ApplicationGone { plane: String, namespace: String, name: String },
+    /// A whole list was read: Applications and warnings that are not in it are gone.
+    ApplicationsListed { plane: String, present: HashSet<(String, String)> },
+    /// An object could not be read.
+    Invalid { plane: String, kind: &'static str, namespace: String, name: String, why: String },
+    /// The clusters of a control plane, all of them.
+    Clusters { plane: String, registrations: Vec<Registration>, warnings: Vec<(String, String)> },
+    /// The projects of a control plane, all of them.
+    Projects { plane: String, projects: Vec<AppProject> },
+    /// The global projects of argocd-cm.
+    GlobalProjects { plane: String, globals: Vec<GlobalProject> },
+    /// A cluster answered, or did not.
+    Contact { cluster: ClusterId, contact: Contact },
+    /// A cluster was looked into.
+    Survey { cluster: ClusterId, survey: Arc<Survey> },
+}
+
+/// The fleet at one moment.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    pub generation: u64,
+    pub planes: BTreeMap<String, Plane>,
+    pub clusters: BTreeMap<ClusterId, Arc<Cluster>>,
+    /// Sorted by id.
+    pub rows: Vec<Arc<Row>>,
+    pub warnings: Vec<Warning>,
+    projects: Arc<BTreeMap<(String, String), Project>>,
+    globals: Arc<BTreeMap<String, Vec<GlobalProject>>>,
+}
+
+/// A control plane.
+#[derive(Clone, Debug)]
+pub struct Plane {
+    pub freshness: Freshness,
+    pub namespace: String,
+    pub server: String,
+    /// Whether the Applications were listed once.
+    pub listed: bool,
+}
+
+/// A cluster.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    pub id: ClusterId,
+    pub server: String,
+    /// The Secret that registers it; none for the control plane's own cluster.
+    pub secret: Option<String>,
+    /// The kind of its credentials, or why they cannot be used.
+    pub credentials: Result<&'static str, String>,
+    pub environment: Environment,
+    pub freshness: Freshness,
+    pub last_contact: Option<Timestamp>,
+    pub latency_ms: Option<u32>,
+    pub version: Option<String>,
+    pub survey: Option<Arc<Survey>>,
+}
+
+/// An Application, as lists show it.
+#[derive(Clone, Debug)]
+pub struct Row {
+    pub id: ApplicationId,
+    pub uid: String,
+    pub resource_version: String,
+    pub project: String,
+    pub app: String,
+    pub environment: Environment,
+    /// The destination's name, also where no such cluster is registered.
+    pub cluster: ClusterId,
+    pub destination: Destination,
+    pub path: String,
+    pub target_revision: String,
+    pub health: Health,
+    pub health_since: Option<Timestamp>,
+    pub sync: Sync,
+    pub operation: Option<Operation>,
+    /// An operation that is written and not picked up: its id in the record, where it is ours, and when we saw it first.
+    pub requested: Option<Requested>,
+    pub version: Option<String>,
+    pub revision: Option<String>,
+    /// The first condition, in one line.
+    pub condition: Option<String>,
+    pub auto_sync: bool,
+    pub deleting: bool,
+    pub changed_at: Option<Timestamp>,
+    pub reconciled_at: Option<Timestamp>,
+    /// Whether a refresh is asked for and not done.
+    pub refreshing: bool,
+}
+
+/// An operation that is written and not picked up.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Requested {
+    pub audit_id: Option<String>,
+    pub seen_at: Timestamp,
+}
+
+/// The operation that runs or ran last.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Operation {
+    pub phase: Phase,
+    pub message: String,
+    pub started_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    pub revision: Option<String>,
+    pub started_by: Option<String>,
+    pub automated: bool,
+    pub audit_id: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Project {
+    labels: BTreeMap<String, String>,
+    windows: Vec<SyncWindow>,
+}
+
+impl Snapshot {
+    /// Finds an Application.
+    pub fn row(&self, id: &ApplicationId) -> Option<&Arc<Row>> {
+        self.rows.binary_search_by(|row| row.id.cmp(id)).ok().map(|index| &self.rows[index])
+    }
+
+    /// Tells how fresh our knowledge of an Application is: the worse of its control plane and its cluster. A cluster
+    /// that we cannot probe leaves its Applications as their objects say.
+    pub fn freshness(&self, row: &Row) -> &Freshness {
+        let plane = self.planes.get(&row.id.control_plane).map_or(&Freshness::Connecting, |plane| &plane.freshness);
+        if !plane.is_live() {
+            return plane;
+        }
+        match self.clusters.get(&row.cluster) {
+            Some(cluster) if cluster.credentials.is_ok() && cluster.freshness != Freshness::Connecting => {
+                &cluster.freshness
+            }
+            _ => plane,
+        }
+    }
+
+    /// Returns the sync windows that may concern an Application: its project's, and those of the global projects.
+    pub fn windows(&self, plane: &str, project: &str) -> Vec<(String, SyncWindow)> {
+        let find = |name: &str| self.projects.get(&(plane.to_owned(), name.to_owned()));
+        let Some(own) = find(project) else { return Vec::new() };
+        let globals = self.globals.get(plane).map_or(&[][..], Vec::as_slice);
+        let inherited = globals
+            .iter()
+            .filter(|global| global.project_name != project && global.label_selector.matches(&own.labels))
+            .filter_map(|global| find(&global.project_name).map(|it| (global.project_name.as_str(), it)));
+        std::iter::once((project, own))
+            .chain(inherited)
+            .flat_map(|(name, project)| project.windows.iter().map(move |window| (name.to_owned(), window.clone())))
+            .collect()
+    }
+
+    /// Tells whether a person may sync an Application now, by the windows.
+    pub fn window_verdict(&self, row: &Row) -> Option<model::application::WindowVerdict> {
+        let windows = self.windows(&row.id.control_plane, &row.project);
+        window::verdict(&windows, &row.id.name, &row.destination, chrono::Utc::now())
+    }
+}
+
+/// The readers' and senders' side of the index.
+#[derive(Clone, Debug)]
+pub struct Index {
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    generation: watch::Sender<u64>,
+    changes: mpsc::Sender<Change>,
+}
+
+impl Index {
+    /// Makes an empty index of these control planes, and the task that owns it.
+    pub fn new(
+        planes: impl IntoIterator<Item = (String, Plane)>,
+        environments: Environments,
+    ) -> (Self, Indexer) {
+        let (changes, queue) = mpsc::channel(QUEUE);
+        let planes: BTreeMap<_, _> = planes.into_iter().collect();
+        let snapshot = Snapshot { planes: planes.clone(), ..Snapshot::default() };
+        let index = Self {
+            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            generation: watch::Sender::new(0),
+            changes,
+        };
+        let indexer = Indexer {
+            index: index.clone(),
+            queue,
+            environments,
+            planes,
+            clusters: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            warnings: BTreeMap::new(),
+            projects: Arc::default(),
+            globals: Arc::default(),
+            generation: 0,
+        };
+        (index, indexer)
+    }
+
+    /// Returns the newest snapshot.
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// Returns a receiver that changes with each snapshot.
+    pub fn generations(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
+    /// Hands a change to the indexer; waits where it is behind. Nothing is lost but at the program's end.
+    pub async fn send(&self, change: Change) {
+        if self.changes.send(change).await.is_err() {
+            tracing::debug!("the index has ended; a change is dropped");
+        }
+    }
+}
+
+/// The one writer of the index.
+#[derive(Debug)]
+pub struct Indexer {
+    index: Index,
+    queue: mpsc::Receiver<Change>,
+    environments: Environments,
+    planes: BTreeMap<String, Plane>,
+    clusters: BTreeMap<ClusterId, Arc<Cluster>>,
+    rows: BTreeMap<ApplicationId, Arc<Row>>,
+    warnings: BTreeMap<(String, &'static str, String, String), Warning>,
+    projects: Arc<BTreeMap<(String, String), Project>>,
+    globals: Arc<BTreeMap<String, Vec<GlobalProject>>>,
+    generation: u64,
+}
+
+impl Indexer {
+    /// Applies changes until all senders are gone; what history must know goes to `observations`.
+    pub async fn run(&mut self, observations: &mpsc::UnboundedSender<Vec<Observation>>, now: impl Fn() -> Timestamp) {
+        let mut batch = Vec::new();
+        while self.queue.recv_many(&mut batch, QUEUE).await > 0 {
+            // What comes within the same moment becomes one snapshot.
+            tokio::time::sleep(BATCH).await;
+            while let Ok(change) = self.queue.try_recv() {
+                batch.push(change);
+            }
+            let seen = self.apply(batch.drain(..), now());
+            if !seen.is_empty() && observations.send(seen).is_err() {
+                tracing::error!("history has ended; changes of state are not recorded");
+            }
+        }
+    }
+
+    /// Applies a batch and publishes the snapshot; returns what history must know.
+    pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>, now: Timestamp) -> Vec<Observation> {
+        let mut seen = Vec::new();
+        for change in changes {
+            self.apply_one(change, now, &mut seen);
+        }
+        self.publish();
+        seen
+    }
+
+    fn publish(&mut self) {
+        self.generation += 1;
+        self.index.snapshot.store(Arc::new(Snapshot {
+            generation: self.generation,
+            planes: self.planes.clone(),
+            clusters: self.clusters.clone(),
+            rows: self.rows.values().cloned().collect(),
+            warnings: self.warnings.values().cloned().collect(),
+            projects: self.projects.clone(),
+            globals: self.globals.clone(),
+        }));
+        self.index.generation.send_replace(self.generation);
+    }
+
+    fn apply_one(&mut self, change: Change, now: Timestamp, seen: &mut Vec<Observation>) {
+        match change {
+            Change::Plane { plane, freshness } => {
+                if let Some(plane) = self.planes.get_mut(&plane) {
+                    plane.freshness = freshness;
+                }
+            }
+            Change::Application { plane, application } => self.put(&plane, *application, now, seen),
+            Change::ApplicationGone { plane, namespace, name } => {
+                self.warnings.remove(&(plane.clone(), "Application", namespace.clone(), name.clone()));
+                self.rows.remove(&ApplicationId { control_plane: plane, namespace, name });
+            }
+            Change::ApplicationsListed { plane, present } => {
+                let is_present = |namespace: &String, name: &String| present.contains(&(namespace.clone(), name.clone()));
+                self.rows.retain(|id, _| id.control_plane != plane || is_present(&id.namespace, &id.name));
+                self.warnings.retain(|(of, kind, namespace, name), _| {
+                    *of != plane || *kind != "Application" || is_present(namespace, name)
+                });
+                if let Some(plane) = self.planes.get_mut(&plane) {
+                    plane.listed = true;
+                }
+            }
+            Change::Invalid { plane, kind, namespace, name, why } => self.warn(&plane, kind, namespace, name, &why),
+            Change::Clusters { plane, registrations, warnings } => self.set_clusters(&plane, registrations, warnings),
+            Change::Projects { plane, projects } => {
+                let mut all = BTreeMap::clone(&self.projects);
+                all.retain(|(of, _), _| *of != plane);
+                all.extend(projects.into_iter().map(|project| {
+                    let name = project.metadata.name.unwrap_or_default();
+                    let labels = project.metadata.labels.unwrap_or_default();
+                    ((plane.clone(), name), Project { labels, windows: project.spec.sync_windows })
+                }));
+                self.projects = Arc::new(all);
+            }
+            Change::GlobalProjects { plane, globals } => {
+                let mut all = BTreeMap::clone(&self.globals);
+                all.insert(plane, globals);
+                self.globals = Arc::new(all);
+            }
+            Change::Contact { cluster, contact } => {
+                self.change_cluster(&cluster, |cluster| contact.apply_to(cluster, now));
+            }
+            Change::Survey { cluster, survey } => {
+                self.change_cluster(&cluster, |cluster| cluster.survey = Some(survey));
+            }
+        }
+    }
+
+    fn change_cluster(&mut self, id: &ClusterId, change: impl FnOnce(&mut Cluster)) {
+        if let Some(cluster) = self.clusters.get_mut(id) {
+            change(Arc::make_mut(cluster));
+        }
+    }
+
+    fn warn(&mut self, plane: &str, kind: &'static str, namespace: String, name: String, why: &str) {
+        let what = format!("{kind} {namespace}/{name} in control plane {plane}");
+        let why = format!("It cannot be read and is not shown as it is: {why}");
+        self.warnings.insert((plane.to_owned(), kind, namespace, name), Warning { what, why });
+    }
+
+    fn set_clusters(&mut self, plane: &str, registrations: Vec<Registration>, warnings: Vec<(String, String)>) {
+        let (mut kept, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut self.clusters).into_iter().partition(|(id, _)| id.control_plane == plane);
+        self.clusters = others;
+        for registration in registrations {
+            let id = ClusterId { control_plane: plane.to_owned(), name: registration.name.clone() };
+            let known = kept.remove(&id).filter(|known| known.server == registration.server);
+            let mut cluster = known.map_or_else(
+                || Cluster {
+                    environment: self.environments.of_cluster(&id.name),
+                    id: id.clone(),
+                    server: String::new(),
+                    secret: None,
+                    credentials: Ok(""),
+                    freshness: Freshness::Connecting,
+                    last_contact: None,
+                    latency_ms: None,
+                    version: None,
+                    survey: None,
+                },
+                Arc::unwrap_or_clone,
+            );
+            cluster.server = registration.server;
+            cluster.secret = Some(registration.secret).filter(|secret| !secret.is_empty());
+            cluster.credentials = registration.access.map(|access| access.kind());
+            self.clusters.insert(id, Arc::new(cluster));
+        }
+        self.warnings.retain(|(of, kind, ..), _| of != plane || *kind != "Secret");
+        for (name, why) in warnings {
+            let namespace = self.planes.get(plane).map(|plane| plane.namespace.clone()).unwrap_or_default();
+            self.warn(plane, "Secret", namespace, name, &why);
+        }
+        self.resolve_rows_of(plane);
+    }
+
+    /// Names of clusters may have changed: tells anew where each Application of the control plane goes.
+    fn resolve_rows_of(&mut self, plane: &str) {
+        let ids: Vec<_> = self.rows.keys().filter(|id| id.control_plane == plane).cloned().collect();
+        for id in ids {
+            let Some(row) = self.rows.get(&id) else { continue };
+            let cluster = self.resolve(plane, &row.destination);
+            if cluster != row.cluster {
+                let mut row = Row::clone(row);
+                row.cluster = cluster;
+                self.tell_environment(&mut row);
+                self.rows.insert(id, Arc::new(row));
+            }
+        }
+    }
+
+    /// The cluster of a destination: by name, or by server. One that is not registered keeps what is written.
+    fn resolve(&self, plane: &str, destination: &Destination) -> ClusterId {
+        let id = |name: &str| ClusterId { control_plane: plane.to_owned(), name: name.to_owned() };
+        if !destination.name.is_empty() {
+            return id(&destination.name);
+        }
+        let server = destination.server.trim_end_matches('/');
+        let registered =
+            self.clusters.values().find(|cluster| cluster.id.control_plane == plane && cluster.server == server);
+        match registered {
+            Some(cluster) => cluster.id.clone(),
+            None if server == IN_CLUSTER => id("in-cluster"),
+            None => id(server),
+        }
+    }
+
+    fn tell_environment(&self, row: &mut Row) {
+        row.environment = self.environments.of_application(Signs {
+            cluster: &row.cluster.name,
+            namespace: &row.destination.namespace,
+            path: &row.path,
+            target_revision: &row.target_revision,
+        });
+    }
+
+    fn put(&mut self, plane: &str, application: Application, now: Timestamp, seen: &mut Vec<Observation>) {
+        let (row, past) = self.row_of(plane, application, now);
+        self.warnings.remove(&(plane.to_owned(), "Application", row.id.namespace.clone(), row.id.name.clone()));
+        let before = self.rows.get(&row.id).filter(|before| before.uid == row.uid);
+        let is_news = before.is_none_or(|before| {
+            (before.health, before.sync, &before.operation) != (row.health, row.sync, &row.operation)
+        });
+        if is_news {
+            seen.push(row.observation(now, if before.is_none() { past } else { Vec::new() }));
+        }
+        let mut row = row;
+        if let Some(before) = before {
+            row.changed_at = if is_news { Some(now) } else { before.changed_at };
+            if let (Some(requested), Some(earlier)) = (&mut row.requested, &before.requested)
+                && requested.audit_id == earlier.audit_id
+            {
+                requested.seen_at = earlier.seen_at;
+            }
+        }
+        self.rows.insert(row.id.clone(), Arc::new(row));
+    }
+
+    fn row_of(&self, plane: &str, application: Application, now: Timestamp) -> (Row, Vec<Deploy>) {
+        let Application { metadata, spec, status, operation } = application;
+        let id = ApplicationId {
+            control_plane: plane.to_owned(),
+            namespace: metadata.namespace.unwrap_or_default(),
+            name: metadata.name.unwrap_or_default(),
+        };
+        // A source that only lends values names no path of its own.
+        let source = spec.sources().into_iter().find(|source| source.reference.is_empty()).unwrap_or_default();
+        let state = status.operation_state.and_then(|state| {
+            Some(Operation {
+                phase: Phase::parse(&state.phase)?,
+                message: shorten(&state.message),
+                started_at: state.started_at.map(Timestamp::from),
+                finished_at: state.finished_at.map(Timestamp::from),
+                revision: state.sync_result.revision(),
+                started_by: state.operation.initiated_by.person(),
+                automated: state.operation.initiated_by.automated,
+                audit_id: state.operation.audit_id().map(str::to_owned),
+            })
+        });
+        let is_running = state.as_ref().is_some_and(|state| !state.phase.is_over());
+        let requested = operation
+            .filter(|_| !is_running)
+            .map(|operation| Requested { audit_id: operation.audit_id().map(str::to_owned), seen_at: now });
+        let health_since = status.health.last_transition_time.map(Timestamp::from);
+        let operation_at = state.as_ref().and_then(|state| state.finished_at.or(state.started_at));
+        let mut row = Row {
+            app: self.environments.app_of(&source.path, &id.name),
+            cluster: self.resolve(plane, &spec.destination),
+            uid: metadata.uid.unwrap_or_default(),
+            resource_version: metadata.resource_version.unwrap_or_default(),
+            project: spec.project().to_owned(),
+            environment: Environment::Unknown { why: String::new() },
+            path: source.path,
+            target_revision: source.target_revision,
+            health: Health::parse(&status.health.status),
+            health_since,
+            sync: Sync::parse(&status.sync.status),
+            operation: state,
+            requested,
+            version: status.summary.images.first().map(|image| version_of(image)),
+            revision: status.sync.revision().map(str::to_owned),
+            condition: status
+                .conditions
+                .first()
+                .map(|condition| shorten(&format!("{}: {}", condition.kind, condition.message))),
+            auto_sync: spec.sync_policy.is_automated(),
+            deleting: metadata.deletion_timestamp.is_some(),
+            changed_at: health_since.max(operation_at),
+            reconciled_at: status.reconciled_at.map(Timestamp::from),
+            refreshing: metadata.annotations.is_some_and(|annotations| annotations.contains_key(REFRESH)),
+            destination: spec.destination,
+            id,
+        };
+        self.tell_environment(&mut row);
+        (row, status.history)
+    }
+}
+
+impl Row {
+    fn observation(&self, now: Timestamp, past: Vec<Deploy>) -> Observation {
+        Observation {
+            id: self.id.clone(),
+            uid: self.uid.clone(),
+            at: now,
+            health: self.health,
+            sync: self.sync,
+            operation: self.operation.as_ref().and_then(|operation| {
+                Some(ObservedOperation {
+                    started_at: operation.started_at?,
+                    finished_at: operation.finished_at.filter(|_| operation.phase.is_over()),
+                    phase: operation.phase,
+                    message: operation.message.clone(),
+                    revision: operation.revision.clone(),
+                    started_by: operation.started_by.clone(),
+                    automated: operation.automated,
+                    audit_id: operation.audit_id.clone(),
+                })
+            }),
+            past: past
+                .into_iter()
+                .filter_map(|deploy| {
+                    Some(PastDeploy {
+                        revision: deploy.revision.revision()?,
+                        deploy_started_at: deploy.deploy_started_at?.into(),
+                        deployed_at: deploy.deployed_at?.into(),
+                        started_by: deploy.initiated_by.person(),
+                        automated: deploy.initiated_by.automated,
+                    })
+                })
+                .collect(),
+        }
+    }
+}
+
+/// The version of an image: its tag, else the beginning of its digest, else its name.
+fn version_of(image: &str) -> String {
+    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
+    let last = name.rsplit('/').next().unwrap_or(name);
+    match (last.split_once(':'), digest) {
+        (Some((_, tag)), _) => tag.to_owned(),
+        (None, Some(digest)) => digest.rsplit(':').next().unwrap_or(digest).chars().take(12).collect(),
+        (None, None) => "latest".to_owned(),
+    }
+}
+
+/// One line of at most 300 characters: the whole text is on the Application's page.
+fn shorten(text: &str) -> String {
+    const MOST: usize = 300;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= MOST { line } else { line.chars().take(MOST).chain("…".chars()).collect() }
+}

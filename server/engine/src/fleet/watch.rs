@@ -1,0 +1,442 @@
+//! One supervised task per control plane: its client, its watches, and the probers of its clusters.
+//!
+//! A watch that breaks (410 Gone, a closed stream, an API server that was away) comes back by itself with backoff and
+//! jitter; a malformed object is reported and skipped. Everything found goes to the index as a [`Change`].
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt::Debug,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use backon::ExponentialBuilder;
+use futures::{StreamExt as _, stream::BoxStream};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::{
+    Api, Client, Resource, ResourceExt as _,
+    config::{KubeConfigOptions, Kubeconfig},
+    core::DeserializeGuard,
+    runtime::{
+        WatchStreamExt as _,
+        watcher::{self, Event, ExponentialBackoff, watcher},
+    },
+};
+use model::{Timestamp, cluster::ClusterId, status::Freshness};
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
+
+use super::{
+    clients::Clients,
+    credentials::{Access, IN_CLUSTER, Registration},
+    index::{Change, Index},
+    probe::{ProbeSettings, Prober},
+};
+use crate::{
+    Error, Result,
+    argo::types::{AppProject, Application, GlobalProject},
+    error::explain_kube,
+    metrics::Metrics,
+    tasks::{TaskHandle, Tasks},
+};
+
+/// A control plane, as settings name it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ControlPlaneSetting {
+    pub name: String,
+    /// None: `KUBECONFIG`, the default file, or the pod's own account.
+    pub kubeconfig: Option<PathBuf>,
+    /// None: the current one.
+    pub context: Option<String>,
+    /// The namespace of Argo CD.
+    pub namespace: String,
+}
+
+impl ControlPlaneSetting {
+    /// Reads the kubeconfig, or the pod's account.
+    ///
+    /// # Errors
+    /// One sentence that names the control plane, what could not be read, and what to set.
+    pub async fn client_config(&self) -> Result<kube::Config> {
+        let options = KubeConfigOptions { context: self.context.clone(), ..KubeConfigOptions::default() };
+        let mut config = match (&self.kubeconfig, &self.context) {
+            (Some(path), _) => {
+                let file = Kubeconfig::read_from(path).map_err(|error| self.unreadable(&error))?;
+                kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| self.unreadable(&error))?
+            }
+            (None, Some(_)) => {
+                kube::Config::from_kubeconfig(&options).await.map_err(|error| self.unreadable(&error))?
+            }
+            (None, None) => kube::Config::infer().await.map_err(|error| self.unreadable(&error))?,
+        };
+        // A retry of our own comes with the next probe; one inside the client would only hide the time.
+        config.connect_timeout = Some(Duration::from_secs(5));
+        config.default_retry = false;
+        Ok(config)
+    }
+
+    fn unreadable(&self, error: &dyn std::error::Error) -> Error {
+        let mut why = error.to_string();
+        let mut source = error.source();
+        while let Some(inner) = source {
+            why = format!("{why}: {inner}");
+            source = inner.source();
+        }
+        Error::Setting(format!(
+            "control plane {}: its kubeconfig cannot be used: {why}. Set --kubeconfig and --context to a cluster with \
+             Argo CD, or run inside of it",
+            self.name
+        ))
+    }
+}
+
+/// Watches one control plane.
+pub struct PlaneWatch {
+    pub name: String,
+    pub namespace: String,
+    pub config: kube::Config,
+    pub client: Client,
+    pub clients: Clients,
+    pub index: Index,
+    pub probes: ProbeSettings,
+    pub surveys: Arc<Semaphore>,
+    pub metrics: Metrics,
+    pub tasks: Tasks,
+    /// What the watch of Applications said last: none while it works.
+    pub trouble: Arc<Mutex<Option<String>>>,
+}
+
+impl PlaneWatch {
+    /// Watches until it is stopped; ends only when a watch ends, which none does by itself.
+    pub async fn run(&self) -> Result<()> {
+        tokio::select! {
+            () = self.probe() => {}
+            () = self.watch_applications() => {}
+            () = self.watch_projects() => {}
+            () = self.watch_clusters() => {}
+            () = self.watch_settings() => {}
+        }
+        Ok(())
+    }
+
+    /// Tells how fresh the control plane is: whether its API server answers, and whether the watch works.
+    async fn probe(&self) {
+        let mut last_contact = None;
+        let mut failures = 0u32;
+        loop {
+            let begin = Instant::now();
+            let answer = tokio::time::timeout(self.probes.timeout, self.client.apiserver_version()).await;
+            let now = Timestamp::from(jiff::Timestamp::now());
+            let (outcome, failed) = match answer {
+                Ok(Ok(_)) => ("ok", None),
+                Ok(Err(error)) => ("error", Some(explain_kube(&error))),
+                Err(_) => ("timeout", Some(format!("no answer within {} s", self.probes.timeout.as_secs()))),
+            };
+            self.metrics.external_call("control_plane", outcome, begin.elapsed());
+            let since = last_contact.unwrap_or(now);
+            let freshness = match (failed, self.trouble()) {
+                (None, None) => Freshness::Live,
+                (None, Some(_)) if last_contact.is_none() => Freshness::Connecting,
+                (None, Some(why)) => Freshness::Stale { since, why },
+                (Some(why), _) if failures == 0 => Freshness::Stale { since, why },
+                (Some(why), _) => Freshness::Unreachable { since, why },
+            };
+            let answered = !matches!(freshness, Freshness::Unreachable { .. } | Freshness::Stale { .. });
+            failures = if answered { 0 } else { failures.saturating_add(1) };
+            if freshness == Freshness::Live {
+                last_contact = Some(now);
+            }
+            let is_live = freshness == Freshness::Live;
+            self.index.send(Change::Plane { plane: self.name.clone(), freshness }).await;
+            // Until the first list is there, and after a first failure, the next look is soon.
+            let rest = if failures == 1 || (!is_live && answered) {
+                Duration::from_millis(500)
+            } else {
+                self.probes.interval.saturating_sub(begin.elapsed())
+            };
+            tokio::time::sleep(rest.max(Duration::from_millis(200))).await;
+        }
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    async fn watch_applications(&self) {
+        let mut present: Option<HashSet<(String, String)>> = None;
+        let mut events = self.events::<Application>(watcher::Config::default());
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(Event::Init) => present = Some(HashSet::new()),
+                Ok(Event::InitApply(guard)) => {
+                    if let Some(present) = &mut present {
+                        present.insert((guard.namespace().unwrap_or_default(), guard.name_any()));
+                    }
+                    self.put_application(guard).await;
+                }
+                Ok(Event::InitDone) => {
+                    let present = present.take().unwrap_or_default();
+                    self.index.send(Change::ApplicationsListed { plane: self.name.clone(), present }).await;
+                    self.set_trouble(None);
+                }
+                Ok(Event::Apply(guard)) => self.put_application(guard).await,
+                Ok(Event::Delete(guard)) => {
+                    let (namespace, name) = (guard.namespace().unwrap_or_default(), guard.name_any());
+                    self.index.send(Change::ApplicationGone { plane: self.name.clone(), namespace, name }).await;
+                }
+                Err(error) => self.set_trouble(Some(explain_watch(&error))),
+            }
+        }
+    }
+
+    async fn put_application(&self, DeserializeGuard(object): DeserializeGuard<Application>) {
+        let plane = self.name.clone();
+        let change = match object {
+            Ok(application) => Change::Application { plane, application: Box::new(application) },
+            Err(invalid) => self.invalid("Application", &invalid.metadata, invalid.error),
+        };
+        self.index.send(change).await;
+    }
+
+    fn invalid(
+        &self,
+        kind: &'static str,
+        metadata: &kube::core::ObjectMeta,
+        why: String,
+    ) -> Change {
+        let namespace = metadata.namespace.clone().unwrap_or_default();
+        let name = metadata.name.clone().unwrap_or_default();
+        tracing::warn!(control_plane = %self.name, "{kind} {namespace}/{name} cannot be read: {why}");
+        Change::Invalid { plane: self.name.clone(), kind, namespace, name, why }
+    }
+
+    async fn watch_projects(&self) {
+        let mut watched = self.watched::<AppProject>(watcher::Config::default());
+        while watched.changed(self).await {
+            let projects = watched.objects.values().cloned().collect();
+            self.index.send(Change::Projects { plane: self.name.clone(), projects }).await;
+        }
+    }
+
+    async fn watch_settings(&self) {
+        let config = watcher::Config::default().fields("metadata.name=argocd-cm");
+        let mut watched = self.watched::<ConfigMap>(config);
+        while watched.changed(self).await {
+            let data = watched.objects.values().next().and_then(|map| map.data.clone()).unwrap_or_default();
+            let globals = data.get("globalProjects").map(|text| serde_saphyr::from_str::<Vec<GlobalProject>>(text));
+            let change = match globals.unwrap_or_else(|| Ok(Vec::new())) {
+                Ok(globals) => Change::GlobalProjects { plane: self.name.clone(), globals },
+                Err(error) => Change::Invalid {
+                    plane: self.name.clone(),
+                    kind: "ConfigMap",
+                    namespace: self.namespace.clone(),
+                    name: "argocd-cm".into(),
+                    why: format!("globalProjects: {error}"),
+                },
+            };
+            self.index.send(change).await;
+        }
+    }
+
+    /// Keeps a prober for each registered cluster; starts one anew when its registration changes.
+    async fn watch_clusters(&self) {
+        let mut probers = Probers::default();
+        let config = watcher::Config::default().labels("argocd.argoproj.io/secret-type=cluster");
+        let mut watched = self.watched::<Secret>(config);
+        while watched.changed(self).await {
+            let (registrations, versions, warnings) = register(&watched.objects);
+            probers.keep(&versions);
+            let change =
+                Change::Clusters { plane: self.name.clone(), registrations: registrations.clone(), warnings };
+            self.index.send(change).await;
+            self.clients.retain(&self.name, |name| versions.contains_key(name));
+            for registration in registrations {
+                if !probers.0.contains_key(&registration.name)
+                    && let Some(handle) = self.start_prober(&registration).await
+                {
+                    let version = versions.get(&registration.name).cloned().unwrap_or_default();
+                    probers.0.insert(registration.name, (version, handle));
+                }
+            }
+        }
+    }
+
+    /// Starts a prober; none where there is nothing to connect with, which the cluster's row says.
+    async fn start_prober(&self, registration: &Registration) -> Option<TaskHandle> {
+        let access = registration.access.as_ref().ok()?;
+        let cluster = ClusterId { control_plane: self.name.clone(), name: registration.name.clone() };
+        let client = access.client_config(&registration.server, &self.config).and_then(|config| {
+            Client::try_from(config).map_err(|error| explain_kube(&error))
+        });
+        let client = match client {
+            Ok(client) => client,
+            Err(why) => {
+                let contact = super::probe::Contact::Failed { why, again: true };
+                self.index.send(Change::Contact { cluster, contact }).await;
+                return None;
+            }
+        };
+        self.clients.put(cluster.clone(), client.clone());
+        let prober = Arc::new(Prober {
+            cluster,
+            client,
+            instance_namespace: self.namespace.clone(),
+            settings: self.probes,
+            index: self.index.clone(),
+            metrics: self.metrics.clone(),
+            surveys: self.surveys.clone(),
+        });
+        let name = format!("probe {}/{}", self.name, registration.name);
+        Some(self.tasks.supervise(name, move || {
+            let prober = prober.clone();
+            async move { prober.run().await }
+        }))
+    }
+
+    fn watched<K: Watchable>(&self, config: watcher::Config) -> Watched<K> {
+        Watched { events: self.events(config), objects: BTreeMap::new(), is_listing: true }
+    }
+
+    fn events<K: Watchable>(&self, config: watcher::Config) -> Events<K> {
+        let api: Api<DeserializeGuard<K>> = Api::namespaced(self.client.clone(), &self.namespace);
+        // Back within seconds of the API server's return; the jitter keeps the watches apart.
+        let backoff = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(500))
+            .with_max_delay(Duration::from_secs(5))
+            .with_jitter()
+            .without_max_times();
+        let backoff = ExponentialBackoff::from(backoff);
+        watcher(api, config.any_semantic()).backoff(backoff).boxed()
+    }
+}
+
+type Events<K> = BoxStream<'static, Result<Event<DeserializeGuard<K>>, watcher::Error>>;
+
+/// What can be watched in a namespace.
+trait Watchable:
+    Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + 'static
+{
+}
+
+impl<K> Watchable for K where
+    K: Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + 'static
+{
+}
+
+/// A set of objects that a watch keeps true.
+struct Watched<K> {
+    events: Events<K>,
+    objects: BTreeMap<String, K>,
+    is_listing: bool,
+}
+
+impl<K: Watchable> Watched<K> {
+    /// Waits until the set has changed and is complete; false when the watch has ended.
+    async fn changed(&mut self, watch: &PlaneWatch) -> bool {
+        while let Some(event) = self.events.next().await {
+            match event {
+                Ok(Event::Init) => {
+                    self.objects.clear();
+                    self.is_listing = true;
+                }
+                Ok(Event::InitDone) => self.is_listing = false,
+                Ok(Event::Apply(guard) | Event::InitApply(guard)) => match guard.0 {
+                    Ok(object) => drop(self.objects.insert(object.name_any(), object)),
+                    Err(invalid) => {
+                        watch.index.send(watch.invalid(kind_of::<K>(), &invalid.metadata, invalid.error)).await;
+                    }
+                },
+                Ok(Event::Delete(guard)) => drop(self.objects.remove(&guard.name_any())),
+                Err(error) => {
+                    let kind = kind_of::<K>();
+                    tracing::warn!(control_plane = %watch.name, "the watch of {kind}s broke: {}", explain_watch(&error));
+                    continue;
+                }
+            }
+            if !self.is_listing {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// The running probers by cluster, with the version of the Secret that each was started from. They end with the watch,
+/// which starts them anew.
+#[derive(Default)]
+struct Probers(BTreeMap<String, (String, TaskHandle)>);
+
+impl Probers {
+    /// Ends those whose Secret is gone or has changed.
+    fn keep(&mut self, versions: &BTreeMap<String, String>) {
+        for (_, (_, handle)) in self.0.extract_if(.., |name, (version, _)| versions.get(name) != Some(version)) {
+            handle.abort();
+        }
+    }
+}
+
+impl Drop for Probers {
+    fn drop(&mut self) {
+        self.keep(&BTreeMap::new());
+    }
+}
+
+fn kind_of<K: Resource<DynamicType = ()>>() -> &'static str {
+    match K::kind(&()).as_ref() {
+        "Secret" => "Secret",
+        "ConfigMap" => "ConfigMap",
+        "AppProject" => "AppProject",
+        _ => "object",
+    }
+}
+
+fn explain_watch(error: &watcher::Error) -> String {
+    match error {
+        watcher::Error::InitialListFailed(error)
+        | watcher::Error::WatchStartFailed(error)
+        | watcher::Error::WatchFailed(error) => explain_kube(error),
+        watcher::Error::WatchError(status) => format!("it answered {}: {}", status.code, status.message),
+        watcher::Error::NoResourceVersion => error.to_string(),
+    }
+}
+
+type Warnings = Vec<(String, String)>;
+
+/// The clusters that Secrets register, the version of each one's Secret, and what could not be read. The cluster that
+/// Argo CD runs in needs no Secret.
+fn register(secrets: &BTreeMap<String, Secret>) -> (Vec<Registration>, BTreeMap<String, String>, Warnings) {
+    let (mut registrations, mut versions, mut warnings) = (Vec::new(), BTreeMap::new(), Vec::new());
+    for secret in secrets.values() {
+        match Registration::read(secret) {
+            Ok(registration) if versions.contains_key(&registration.name) => {
+                warnings.push((registration.secret, format!("another Secret has the name {} too", registration.name)));
+            }
+            Ok(registration) => {
+                versions.insert(registration.name.clone(), secret.resource_version().unwrap_or_default());
+                registrations.push(registration);
+            }
+            Err(why) => warnings.push((secret.name_any(), why)),
+        }
+    }
+    if !registrations.iter().any(|it| it.server == IN_CLUSTER || matches!(it.access, Ok(Access::ControlPlane))) {
+        let own = Registration::in_cluster();
+        versions.insert(own.name.clone(), String::new());
+        registrations.push(own);
+    }
+    (registrations, versions, warnings)
+}
