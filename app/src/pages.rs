@@ -1,0 +1,212 @@
+//! Pages: each names what it loads, and draws it.
+//!
+//! A page loads with the request, and is redrawn by what the live stream brings for the same view; see [`live_page`].
+
+mod application;
+mod applications;
+mod cluster;
+mod clusters;
+mod login;
+mod menu;
+mod not_found;
+mod overview;
+
+pub(crate) use application::ApplicationPage;
+pub(crate) use applications::ApplicationsPage;
+pub(crate) use cluster::ClusterPage;
+pub(crate) use clusters::ClustersPage;
+pub(crate) use login::LoginPage;
+pub(crate) use menu::MenuPage;
+pub(crate) use not_found::NotFoundPage;
+pub(crate) use overview::OverviewPage;
+
+use leptos::prelude::*;
+use model::{
+    AppError, AppResult, Timestamp,
+    application::{ApplicationDetail, ApplicationList},
+    cluster::{ClusterDetail, ClusterList},
+    overview::Overview,
+    view::{Content, View},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    live::use_live,
+    ui::{
+        empty::{Failure, Skeleton},
+        shell::{Crumb, TopBar, use_path},
+    },
+};
+
+/// What a page shows.
+trait Shown: Clone + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Makes it out of what a live stream brings.
+    fn of(content: &Content) -> Option<Self>;
+    /// The moment that its ages count against.
+    fn now(&self) -> Timestamp;
+}
+
+/// What a page draws from: the newest that is known, and the moment that ages count against.
+struct Shelf<T: Shown> {
+    data: Memo<T>,
+    now: Signal<Timestamp>,
+}
+
+impl<T: Shown> Clone for Shelf<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Shown> Copy for Shelf<T> {}
+
+impl<T: Shown> Shelf<T> {
+    /// Returns a part of the data, which is drawn again only when it changes.
+    fn part<P>(self, take: impl Fn(&T) -> P + Send + Sync + 'static) -> Memo<P>
+    where
+        P: PartialEq + Send + Sync + 'static,
+    {
+        Memo::new(move |_| self.data.with(&take))
+    }
+}
+
+#[derive(Clone, PartialEq)]
+enum Phase {
+    Loading,
+    Failed(AppError),
+    Ready,
+}
+
+/// Loads what `view` names, draws it, and follows it with the live stream.
+///
+/// The resource reloads when the view changes; what was drawn stays until then, and the document keeps what did not
+/// change. `crumbs` stand over the page while it loads, and when it cannot be had.
+fn live_page<T, Answer>(
+    view: impl Fn() -> View + Clone + Send + Sync + 'static,
+    crumbs: impl Fn() -> Vec<Crumb> + Clone + Send + Sync + 'static,
+    load: impl Fn(View) -> Answer + Clone + Send + Sync + 'static,
+    draw: impl Fn(Shelf<T>) -> AnyView + Clone + Send + Sync + 'static,
+) -> AnyView
+where
+    T: Shown,
+    Answer: Future<Output = AppResult<T>> + Send + 'static,
+{
+    let view = Memo::new(move |_| view());
+    if let Some(live) = use_live() {
+        live.follow(view.into());
+    }
+    let page = Resource::new_blocking(
+        move || view.get(),
+        move |view| {
+            let answer = load(view.clone());
+            async move { (view, answer.await) }
+        },
+    );
+    let crumbs = Signal::derive(crumbs);
+    let waiting = move || {
+        view! {
+            <TopBar crumbs/>
+            <Skeleton/>
+        }
+    };
+    view! { <Transition fallback=waiting>{move || shelf(page, crumbs, draw.clone())}</Transition> }.into_any()
+}
+
+/// Draws the page from what was loaded and what the stream brought, whichever is newer.
+fn shelf<T: Shown>(
+    page: Resource<(View, AppResult<T>)>,
+    crumbs: Signal<Vec<Crumb>>,
+    draw: impl Fn(Shelf<T>) -> AnyView + Clone + Send + Sync + 'static,
+) -> impl IntoView {
+    let live = use_live();
+    let newest = Memo::new(move |_| {
+        page.get().map(|(view, loaded)| {
+            let streamed = live.and_then(|live| live.content_of(&view, T::of));
+            match (streamed, loaded) {
+                (Some(streamed), Ok(loaded)) if loaded.now() > streamed.now() => Ok(loaded),
+                (Some(streamed), _) => Ok(streamed),
+                (None, loaded) => loaded,
+            }
+        })
+    });
+    let phase = Memo::new(move |_| {
+        newest.with(|newest| match newest {
+            None => Phase::Loading,
+            Some(Err(error)) => Phase::Failed(error.clone()),
+            Some(Ok(_)) => Phase::Ready,
+        })
+    });
+    move || match (phase.get(), newest.get_untracked()) {
+        (Phase::Ready, Some(Ok(first))) => {
+            let data = Memo::new(move |before: Option<&T>| {
+                let newest =
+                    newest.with(|newest| newest.as_ref().and_then(|newest| newest.as_ref().ok().cloned()));
+                newest.or_else(|| before.cloned()).unwrap_or_else(|| first.clone())
+            });
+            let beat = move || live.map(|live| live.now.get()).unwrap_or_default();
+            let now = Signal::derive(move || data.with(T::now).max(beat()));
+            draw(Shelf { data, now })
+        }
+        (Phase::Failed(error), _) => {
+            let path = use_path();
+            view! {
+                <TopBar crumbs/>
+                <main id="main" class="main" tabindex="-1">
+                    <Failure error path/>
+                </main>
+            }
+            .into_any()
+        }
+        _ => ().into_any(),
+    }
+}
+
+impl Shown for Overview {
+    fn of(content: &Content) -> Option<Self> {
+        if let Content::Overview(it) = content { Some((**it).clone()) } else { None }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl Shown for ApplicationList {
+    fn of(content: &Content) -> Option<Self> {
+        if let Content::Applications(it) = content { Some((**it).clone()) } else { None }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl Shown for ApplicationDetail {
+    fn of(content: &Content) -> Option<Self> {
+        if let Content::Application(it) = content { Some((**it).clone()) } else { None }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl Shown for ClusterList {
+    fn of(content: &Content) -> Option<Self> {
+        if let Content::Clusters(it) = content { Some((**it).clone()) } else { None }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl Shown for ClusterDetail {
+    fn of(content: &Content) -> Option<Self> {
+        if let Content::Cluster(it) = content { Some((**it).clone()) } else { None }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}

@@ -1,0 +1,151 @@
+//! What can be done: refresh, sync, terminate. Each is a plain form; what failed is told over the page.
+
+use leptos::prelude::*;
+use model::{
+    AppResult,
+    application::{ApplicationDetail, ApplicationId},
+    operation::Outcome,
+    status::Environment,
+};
+
+use crate::{
+    api::{RefreshApplication, SyncApplication, TerminateOperation},
+    pages::Shelf,
+    routes,
+    ui::{
+        form::{IdFields, SubmitButton},
+        icon::Icon,
+        notice::ErrorNote,
+        toast::Toasts,
+    },
+};
+
+/// The acts of the page, with what came of them.
+#[derive(Clone, Copy)]
+pub(super) struct Acts {
+    pub(super) sync: ServerAction<SyncApplication>,
+    pub(super) refresh: ServerAction<RefreshApplication>,
+    pub(super) terminate: ServerAction<TerminateOperation>,
+}
+
+impl Acts {
+    /// Makes the acts, and tells what came of them.
+    pub(super) fn new() -> Self {
+        let acts =
+            Self { sync: ServerAction::new(), refresh: ServerAction::new(), terminate: ServerAction::new() };
+        tell(acts.sync.value());
+        tell(acts.refresh.value());
+        tell(acts.terminate.value());
+        acts
+    }
+}
+
+/// Returns why no act but a refresh is possible, where it is not.
+pub(super) fn blocked(application: &ApplicationDetail) -> Option<&'static str> {
+    match &application.row.environment {
+        Environment::Contradictory { .. } => Some("Its environment contradicts itself"),
+        _ if application.row.deleting => Some("It is being deleted"),
+        _ => None,
+    }
+}
+
+/// The acts at the head of the page.
+#[component]
+pub(super) fn ActBar(shelf: Shelf<ApplicationDetail>, acts: Acts) -> impl IntoView {
+    let id = shelf.part(|it| it.row.id.clone());
+    let blocked = shelf.part(blocked);
+    let sync = move || match blocked.get() {
+        Some(why) => view! {
+            <button type="button" class="btn" disabled title=why>
+                <Icon name="sync"/>
+                "Sync…"
+            </button>
+            <span class="text-small text-mute">{why}</span>
+        }
+        .into_any(),
+        None => view! {
+            <a class="btn btn-primary" href=move || routes::sync(&id.get())>
+                <Icon name="sync"/>
+                "Sync…"
+            </a>
+        }
+        .into_any(),
+    };
+    let busy = acts.refresh.pending();
+    view! {
+        <div class="btn-row md:ml-auto">
+            <ActionForm action=acts.refresh>
+                <span class="btn-row gap-1">
+                    <IdFields id/>
+                    <SubmitButton class="btn" icon="refresh" words="Refresh" busy name="kind" value="normal"/>
+                    <details class="relative">
+                        <summary class="btn btn-icon" aria-label="More ways to refresh">
+                            <Icon name="down"/>
+                        </summary>
+                        <div class="pop menu absolute right-0 z-20 mt-1 w-64">
+                            <button type="submit" class="menu-item" name="kind" value="hard">
+                                <Icon name="refresh"/>
+                                "Hard refresh"
+                            </button>
+                            <p class="px-2 pb-1 text-small text-mute">"Renders the manifests anew, without any cache."</p>
+                        </div>
+                    </details>
+                </span>
+            </ActionForm>
+            {sync}
+        </div>
+    }
+}
+
+/// What went wrong with the acts whose forms have no place of their own.
+#[component]
+pub(super) fn ActErrors(acts: Acts) -> impl IntoView {
+    view! {
+        <ErrorNote what="The refresh was refused" error=error_of(acts.refresh.value())/>
+        <ErrorNote what="The operation was not terminated" error=error_of(acts.terminate.value())/>
+    }
+}
+
+/// The form that ends the running operation; it asks first.
+#[component]
+pub(super) fn TerminateForm(
+    #[prop(into)] id: Signal<ApplicationId>,
+    acts: Acts,
+    #[prop(into)] blocked: Signal<Option<&'static str>>,
+) -> impl IntoView {
+    let busy = acts.terminate.pending();
+    view! {
+        <details>
+            <summary class="btn btn-sm btn-danger">
+                <Icon name="stop"/>
+                "Terminate operation…"
+            </summary>
+            <ActionForm action=acts.terminate>
+                <IdFields id/>
+                <p class="mt-2 text-small text-soft">
+                    "Argo CD stops where it is. What was applied stays applied, and hooks that run are deleted."
+                </p>
+                <p class="btn-row mt-2">
+                    <SubmitButton class="btn btn-sm btn-danger" icon="stop" words="Terminate the operation" busy disabled=Signal::derive(move || blocked.get().is_some())/>
+                    <span class="text-small text-mute">{blocked}</span>
+                </p>
+            </ActionForm>
+        </details>
+    }
+}
+
+/// Returns the error of an act's answer.
+pub(super) fn error_of(
+    value: impl Get<Value = Option<AppResult<Outcome>>> + Send + Sync + 'static,
+) -> Signal<Option<model::AppError>> {
+    Signal::derive(move || value.get().and_then(Result::err))
+}
+
+fn tell(value: impl Get<Value = Option<AppResult<Outcome>>> + 'static) {
+    let toasts = Toasts::take();
+    Effect::new(move |_| {
+        if let (Some(Ok(outcome)), Some(toasts)) = (value.get(), toasts) {
+            toasts.show(outcome.sentence);
+        }
+    });
+}

@@ -1,0 +1,558 @@
+//! The list of Applications: its query is the URL, and all work on it is done on the server.
+
+use std::time::Duration;
+
+use leptos::{
+    ev::SubmitEvent,
+    leptos_dom::helpers::debounce,
+    prelude::*,
+    web_sys::{HtmlFormElement, HtmlInputElement},
+};
+use leptos_meta::Title;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
+use model::{
+    application::{ApplicationList, ListApplications, SortBy},
+    status::{Environment, Freshness, Health, Phase, Sync},
+    view::View,
+};
+use wasm_bindgen::JsCast;
+
+use super::{Shelf, live_page};
+use crate::{
+    api::list_applications,
+    filter::{self, Facet},
+    routes,
+    ui::{
+        badge::{EnvironmentTag, Look, RowHealth, RowSync, Status, Version},
+        card::Table,
+        empty::Empty,
+        icon::Icon,
+        notice::Notices,
+        rows::{row_class, row_key},
+        shell::{Crumb, FILTER_FIELD, TopBar},
+        time::Age,
+    },
+};
+
+/// The form that all filters belong to, wherever they stand.
+const FORM: &str = "filters";
+/// How long typing rests before the list follows.
+const TYPING: Duration = Duration::from_millis(250);
+
+/// The page of the list.
+#[component]
+pub(crate) fn ApplicationsPage() -> impl IntoView {
+    let map = use_query_map();
+    let query =
+        Memo::new(move |_| map.with(|map| filter::from_values(|key| map.get_all(key).unwrap_or_default())));
+    live_page(
+        move || View::Applications(query.get()),
+        crumbs,
+        |view| async move {
+            let query =
+                if let View::Applications(query) = view { query } else { ListApplications::default() };
+            list_applications(query).await
+        },
+        move |shelf| draw(shelf, query),
+    )
+}
+
+fn crumbs() -> Vec<Crumb> {
+    vec![Crumb::link("Fleet", routes::OVERVIEW), Crumb::here("Applications")]
+}
+
+fn draw(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> AnyView {
+    view! {
+        <Title text="Applications"/>
+        <TopBar crumbs=Signal::derive(crumbs)/>
+        <Notices
+            control_planes=shelf.part(|it| it.control_planes.clone())
+            warnings=shelf.part(|it| it.warnings.clone())
+            now=shelf.now
+        />
+        <main id="main" class="main" tabindex="-1">
+            <div class="page-head">
+                <div class="min-w-0">
+                    <h1>"Applications"</h1>
+                    <p class="page-sub">{move || shelf.data.with(summary)}</p>
+                </div>
+            </div>
+            <SearchForm shelf query/>
+            <ActiveFilters query/>
+            <div class="grid grid-cols-1 items-start gap-4 lg:grid-cols-[12.5rem_minmax(0,1fr)]">
+                <aside id="facets" aria-label="Filters" class="order-last min-w-0 lg:order-first">
+                    <h2 class="sr-only">"Filters"</h2>
+                    {Facet::ALL.map(|facet| view! { <FacetGroup facet shelf query/> })}
+                </aside>
+                <section class="card min-w-0 overflow-hidden" aria-labelledby="matches">
+                    <h2 id="matches" class="sr-only">"Applications that match"</h2>
+                    <Rows shelf query/>
+                    <Nothing shelf query/>
+                    <Pager shelf query/>
+                </section>
+            </div>
+        </main>
+    }
+    .into_any()
+}
+
+fn summary(list: &ApplicationList) -> String {
+    let planes = list.control_planes.len();
+    let planes = if planes == 1 { "1 control plane".into() } else { format!("{planes} control planes") };
+    format!("{} of {} in {planes}", list.matching, list.total)
+}
+
+/// Goes to the list that a query asks for; the browser's back leads past what was typed.
+fn go(replace: bool) -> impl Fn(&ListApplications) + Clone + 'static {
+    let navigate = use_navigate();
+    move |query: &ListApplications| {
+        let options = NavigateOptions { replace, scroll: false, ..Default::default() };
+        navigate(&routes::applications(query), options);
+    }
+}
+
+/// The search, and the form that carries all filters without JavaScript.
+#[component]
+fn SearchForm(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> impl IntoView {
+    let search = move |text: String, go: &dyn Fn(&ListApplications)| {
+        let q = text.trim().to_owned();
+        if query.with_untracked(|query| query.q != q) {
+            go(&ListApplications { q, page: 0, ..query.get_untracked() });
+        }
+    };
+    let type_to = go(true);
+    let mut typed = debounce(TYPING, move |text: String| search(text, &type_to));
+    let submit_to = go(false);
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        let form = event.target().and_then(|it| it.dyn_into::<HtmlFormElement>().ok());
+        let field = form.and_then(|form| form.get_with_name("q")?.dyn_into::<HtmlInputElement>().ok());
+        if let Some(field) = field {
+            search(field.value(), &submit_to);
+        }
+    };
+    let kept = move || {
+        query
+            .with(filter::order_pairs)
+            .into_iter()
+            .map(|(key, value)| view! { <input type="hidden" name=key value=value/> })
+            .collect_view()
+    };
+    view! {
+        <form
+            id=FORM
+            role="search"
+            aria-label="Applications"
+            method="get"
+            action=routes::APPLICATIONS
+            class="mb-3 flex gap-2"
+            on:submit=submit
+        >
+            <div class="search min-w-0 flex-1">
+                <Icon name="search"/>
+                <input
+                    id=FILTER_FIELD
+                    class="input h-9"
+                    type="search"
+                    name="q"
+                    aria-label="Search Applications"
+                    aria-keyshortcuts="/"
+                    placeholder="Name, app, cluster, project, namespace, version or commit"
+                    autocomplete="off"
+                    spellcheck="false"
+                    value=move || query.with(|query| query.q.clone())
+                    on:input:target=move |event| typed(event.target().value())
+                />
+                <span class="pointer-events-none absolute right-3 hidden items-center gap-1.5 text-small text-mute md:flex">
+                    {move || shelf.data.with(|it| format!("{} of {}", it.matching, it.total))}
+                    <kbd class="kbd">"/"</kbd>
+                </span>
+            </div>
+            {kept}
+            <button type="submit" class="btn h-9">"Show"</button>
+            <a class="btn h-9 lg:hidden" href="#facets">
+                <Icon name="filter"/>
+                "Filters"
+            </a>
+        </form>
+    }
+}
+
+/// The filters that are set; each link takes one back.
+#[component]
+fn ActiveFilters(query: Memo<ListApplications>) -> impl IntoView {
+    move || {
+        let query = query.get();
+        let text = (!query.q.is_empty()).then(|| {
+            let without = ListApplications { q: String::new(), page: 0, ..query.clone() };
+            ("Text".to_owned(), query.q.clone(), routes::applications(&without))
+        });
+        let facets = Facet::ALL.into_iter().flat_map(|facet| {
+            let query = query.clone();
+            facet.chosen(&query.clone()).to_vec().into_iter().map(move |value| {
+                let without = facet.toggled(&query, &value);
+                (facet.title().to_owned(), value, routes::applications(&without))
+            })
+        });
+        let chips = text
+            .into_iter()
+            .chain(facets)
+            .map(|(title, value, href)| {
+                view! {
+                    <a class="chip chip-on" href=href title="Take this filter back">
+                        {title}
+                        ": "
+                        <b>{label_of(&value)}</b>
+                        <Icon name="x" class="icon-sm"/>
+                    </a>
+                }
+            })
+            .collect_view();
+        query.is_filtered().then(|| {
+            view! {
+                <div class="toolbar">
+                    {chips}
+                    <a class="link text-small" href=routes::applications(&filter::cleared(&query))>
+                        "Clear the filters"
+                    </a>
+                </div>
+            }
+        })
+    }
+}
+
+/// The values of one filter with their counts.
+#[component]
+fn FacetGroup(facet: Facet, shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> impl IntoView {
+    let values =
+        Memo::new(move |_| shelf.data.with(|it| query.with(|query| facet.values(&it.facets, query))));
+    let go = go(false);
+    let toggle =
+        StoredValue::new_local(move |value: &str| go(&query.with_untracked(|it| facet.toggled(it, value))));
+    // Closed by default, but for the filters that people reach for first and those that are set.
+    let open =
+        !matches!(facet, Facet::Operation) || query.with_untracked(|query| !facet.chosen(query).is_empty());
+    view! {
+        <details class="facet" open=open>
+            <summary>
+                <Icon name="right" class="icon-sm"/>
+                {facet.title()}
+            </summary>
+            <ul>
+                <For
+                    each=move || values.get()
+                    key=|value| value.value.clone()
+                    children=move |value| {
+                        let word = StoredValue::new(value.value);
+                        let count = Memo::new(move |_| {
+                            let word = word.get_value();
+                            values.with(|values| values.iter().find(|it| it.value == word).map_or(0, |it| it.count))
+                        });
+                        let chosen = move || {
+                            let word = word.get_value();
+                            query.with(|query| facet.chosen(query).contains(&word))
+                        };
+                        view! {
+                            <li>
+                                <label>
+                                    <input
+                                        type="checkbox"
+                                        class="check"
+                                        form=FORM
+                                        name=facet.key()
+                                        value=word.get_value()
+                                        checked=chosen
+                                        prop:checked=chosen
+                                        on:change=move |_| toggle.with_value(|toggle| toggle(&word.get_value()))
+                                    />
+                                    <span class=move || {
+                                        if count.get() == 0 {
+                                            "min-w-0 truncate text-mute [&_.status]:text-mute"
+                                        } else {
+                                            "min-w-0 truncate"
+                                        }
+                                    }>{facet_word(facet, &word.get_value(), shelf)}</span>
+                                    <span class="n">{count}</span>
+                                </label>
+                            </li>
+                        }
+                    }
+                />
+            </ul>
+            {move || values.read().is_empty().then(|| view! { <p class="px-1 text-small text-mute">"none"</p> })}
+        </details>
+    }
+}
+
+/// Draws the value of a filter as the list draws it.
+fn facet_word(facet: Facet, value: &str, shelf: Shelf<ApplicationList>) -> AnyView {
+    match facet {
+        Facet::Health if value == "Stale" => view! { <Status look=Look::Stale word="Stale"/> }.into_any(),
+        Facet::Health => {
+            let health = Health::parse(value);
+            view! { <Status look=health word=health.word()/> }.into_any()
+        }
+        Facet::Sync => {
+            let sync = Sync::parse(value);
+            view! { <Status look=sync word=sync.label()/> }.into_any()
+        }
+        Facet::Operation => match Phase::parse(value) {
+            Some(phase) => view! { <Status look=phase word=phase.word()/> }.into_any(),
+            None => value.to_owned().into_any(),
+        },
+        Facet::Environment => {
+            let like = |row: &model::application::ApplicationRow| row.environment.name() == Some(value);
+            let known = shelf
+                .data
+                .with_untracked(|it| it.rows.iter().find(|row| like(row)).map(|row| row.environment.clone()));
+            match known {
+                Some(environment @ Environment::Known { .. }) => {
+                    view! { <EnvironmentTag environment/> }.into_any()
+                }
+                _ => value.to_owned().into_any(),
+            }
+        }
+        Facet::Project | Facet::Cluster => value.to_owned().into_any(),
+    }
+}
+
+fn label_of(value: &str) -> String {
+    if value == Sync::OutOfSync.word() { Sync::OutOfSync.label().into() } else { value.into() }
+}
+
+#[component]
+fn Rows(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> impl IntoView {
+    let Shelf { data, now } = shelf;
+    view! {
+        <Table caption="Applications that match">
+            <thead>
+                <tr>
+                    <SortHead sort=SortBy::Name words="Application" class="lead" query/>
+                    <SortHead sort=SortBy::Health words="Health" query/>
+                    <SortHead sort=SortBy::Sync words="Sync" class="hidden sm:table-cell" query/>
+                    <SortHead sort=SortBy::Environment words="Environment" class="hidden md:table-cell" query/>
+                    <SortHead sort=SortBy::Cluster words="Cluster" class="hidden lg:table-cell" query/>
+                    <th scope="col" class="hidden md:table-cell">"Version"</th>
+                    <SortHead sort=SortBy::Worst words="Reason" class="hidden w-full xl:table-cell" query/>
+                    <SortHead sort=SortBy::Changed words="Changed" class="num hidden sm:table-cell" query/>
+                </tr>
+            </thead>
+            <tbody>
+                <For each=move || data.with(|it| it.rows.clone()) key=|row| row_key(&row.id, row) let:row>
+                    {
+                        let live = row.freshness.is_live();
+                        let reason = reason_of(&row.freshness, &row.reason);
+                        let name = if live {
+                            "font-medium whitespace-nowrap hover:underline"
+                        } else {
+                            "font-medium whitespace-nowrap text-mute hover:underline"
+                        };
+                        view! {
+                            <tr class=row_class(live)>
+                                <td class="lead">
+                                    <a href=routes::application(&row.id) class=name>{row.id.name.clone()}</a>
+                                    {row.deleting.then(|| view! { <span class="badge badge-plain ml-2">"being deleted"</span> })}
+                                    <span class="block text-small whitespace-normal text-mute wrap-anywhere xl:hidden">
+                                        {reason.clone()}
+                                    </span>
+                                </td>
+                                <td>
+                                    <RowHealth row=row.clone() now/>
+                                    <span class="block sm:hidden">
+                                        {(live && row.sync == Sync::OutOfSync)
+                                            .then(|| view! { <RowSync sync=row.sync live/> })}
+                                    </span>
+                                </td>
+                                <td class="hidden sm:table-cell">
+                                    <RowSync sync=row.sync live/>
+                                </td>
+                                <td class="hidden md:table-cell">
+                                    <EnvironmentTag environment=row.environment/>
+                                </td>
+                                <td class="hidden whitespace-nowrap text-soft lg:table-cell">{row.cluster}</td>
+                                <td class="hidden whitespace-nowrap md:table-cell">
+                                    <Version version=row.version/>
+                                </td>
+                                <td class="fill hidden text-soft xl:table-cell" title=reason.clone()>
+                                    {reason.clone()}
+                                </td>
+                                <td class="num hidden text-mute sm:table-cell">
+                                    {row.changed_at.map(|at| view! { <Age at now/> })}
+                                </td>
+                            </tr>
+                        }
+                    }
+                </For>
+            </tbody>
+        </Table>
+    }
+}
+
+/// Why a row is as it is: what Argo CD says, or why we cannot know.
+fn reason_of(freshness: &Freshness, reason: &str) -> String {
+    match freshness {
+        Freshness::Stale { why, .. } | Freshness::Unreachable { why, .. } if reason.is_empty() => why.clone(),
+        _ => reason.to_owned(),
+    }
+}
+
+/// The head of a column that the list can be sorted by; a second time turns it round.
+#[component]
+fn SortHead(
+    sort: SortBy,
+    words: &'static str,
+    #[prop(optional)] class: &'static str,
+    query: Memo<ListApplications>,
+) -> impl IntoView {
+    let chosen = Memo::new(move |_| query.with(|query| (query.sort == sort).then_some(query.reverse)));
+    let href = move || {
+        let reverse = chosen.get() == Some(false);
+        routes::applications(&ListApplications { sort, reverse, page: 0, ..query.get() })
+    };
+    // Names read from A on; the rest begins with the worst or the newest, which is their descending order.
+    let natural = if matches!(sort, SortBy::Name | SortBy::Cluster | SortBy::Project | SortBy::Environment) {
+        ["ascending", "descending"]
+    } else {
+        ["descending", "ascending"]
+    };
+    view! {
+        <th scope="col" class=class aria-sort=move || chosen.get().map(|reverse| natural[usize::from(reverse)])>
+            <a
+                href=href
+                class=move || {
+                    if chosen.get().is_some() {
+                        "inline-flex items-center gap-1 text-ink"
+                    } else {
+                        "inline-flex items-center gap-1 hover:text-ink"
+                    }
+                }
+            >
+                {words}
+                {move || {
+                    chosen
+                        .get()
+                        .map(|reverse| {
+                            let class = if reverse { "icon-sm rotate-180" } else { "icon-sm" };
+                            view! { <Icon name="down" class/> }
+                        })
+                }}
+            </a>
+        </th>
+    }
+}
+
+/// Why the list is empty: there are none, they are hidden, or nobody answers.
+#[component]
+fn Nothing(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> impl IntoView {
+    #[derive(Clone, PartialEq)]
+    enum Why {
+        Hidden(u32),
+        PastTheEnd,
+        NoAnswer,
+        None(usize),
+    }
+    let why = shelf.part(|it| {
+        let answers = it.control_planes.iter().filter(|plane| plane.freshness.is_live()).count();
+        match (it.rows.is_empty(), it.matching, it.total) {
+            (false, ..) => None,
+            (true, 0, 0) if answers == 0 => Some(Why::NoAnswer),
+            (true, 0, 0) => Some(Why::None(answers)),
+            (true, 0, total) => Some(Why::Hidden(total)),
+            (true, ..) => Some(Why::PastTheEnd),
+        }
+    });
+    let hidden = move |total: u32| {
+        let query = query.get();
+        let by = filter::words(&query).join(" and ");
+        let (noun, verb) = if total == 1 { ("Application", "is") } else { ("Applications", "are") };
+        view! {
+            <Empty icon="filter" title="No Application matches" why=format!("{total} {noun} {verb} hidden by {by}.")>
+                <a class="btn" href=routes::applications(&filter::cleared(&query))>
+                    <Icon name="x"/>
+                    "Clear the filters"
+                </a>
+            </Empty>
+        }
+    };
+    move || {
+        match why.get()? {
+        Why::Hidden(total) => Some(hidden(total).into_any()),
+        Why::PastTheEnd => {
+            let first = routes::applications(&ListApplications { page: 0, ..query.get() });
+            Some(
+                view! {
+                    <Empty icon="rows" title="Nothing on this page" why="The list became shorter than this page.">
+                        <a class="btn" href=first>"Go to the first page"</a>
+                    </Empty>
+                }
+                .into_any(),
+            )
+        }
+        Why::NoAnswer => Some(
+            view! {
+                <Empty
+                    icon="unreachable"
+                    title="No control plane answers"
+                    why="Applications cannot be listed, so none are shown. They appear by themselves once one answers."
+                />
+            }
+            .into_any(),
+        ),
+        Why::None(planes) => {
+            let planes = if planes == 1 { "1 control plane is".into() } else { format!("{planes} control planes are") };
+            Some(
+                view! {
+                    <Empty
+                        icon="layers"
+                        title="No Application yet"
+                        why=format!("{planes} connected and hold none that you may see. A new one appears here by itself.")
+                    />
+                }
+                .into_any(),
+            )
+        }
+    }
+    }
+}
+
+#[component]
+fn Pager(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> impl IntoView {
+    let place = shelf.part(|it| (it.page.max(1), it.per_page.max(1), it.matching, it.rows.len() as u32));
+    let to = move |page: u32| routes::applications(&ListApplications { page, ..query.get() });
+    let step = move |words: String, page: Option<u32>| match page {
+        Some(page) => view! { <a class="btn btn-sm" href=to(page)>{words}</a> }.into_any(),
+        None => view! { <span class="btn btn-sm" aria-disabled="true">{words}</span> }.into_any(),
+    };
+    move || {
+        let (page, per_page, matching, shown) = place.get();
+        let first = (page - 1).saturating_mul(per_page) + 1;
+        let last = (first + shown).saturating_sub(1);
+        let left = matching.saturating_sub(last);
+        let more = if per_page < 200 && matching > per_page {
+            let query = ListApplications { page: 0, per_page: 200, ..query.get() };
+            Some(view! { <a class="link ml-2" href=routes::applications(&query)>"Show 200 per page"</a> })
+        } else {
+            None
+        };
+        (shown > 0).then(|| {
+            view! {
+                <nav
+                    class="flex flex-wrap items-center gap-2 border-t border-line px-3.5 py-2 text-small text-mute"
+                    aria-label="Pages"
+                >
+                    <span>{format!("{first} to {last} of {matching}")} {more}</span>
+                    <span class="btn-row ml-auto">
+                        {step("Before".into(), (page > 1).then(|| page - 1))}
+                        {step(
+                            if left > 0 { format!("Next {}", left.min(per_page)) } else { "Next".into() },
+                            (left > 0).then(|| page + 1),
+                        )}
+                    </span>
+                </nav>
+            }
+        })
+    }
+}

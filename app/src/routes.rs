@@ -1,0 +1,135 @@
+//! Every path of the face, and every builder of a link. Nothing else writes a path.
+
+use leptos::prelude::*;
+use leptos_router::{
+    SsrMode,
+    components::{ParentRoute, Route, Routes},
+    path,
+};
+use model::{
+    application::{ApplicationId, ListApplications},
+    cluster::ClusterId,
+    view::View,
+};
+
+use crate::{
+    filter,
+    pages::{
+        ApplicationPage, ApplicationsPage, ClusterPage, ClustersPage, LoginPage, MenuPage, NotFoundPage,
+        OverviewPage,
+    },
+    ui::shell::{Frame, Shell},
+};
+
+pub const OVERVIEW: &str = "/";
+pub const APPLICATIONS: &str = "/applications";
+pub const CLUSTERS: &str = "/clusters";
+pub const LOGIN: &str = "/login";
+pub const MENU: &str = "/menu";
+/// Where the sign-in form posts to.
+pub const SIGN_IN: &str = "/auth/login";
+/// Where the sign-out form posts to.
+pub const SIGN_OUT: &str = "/auth/logout";
+/// Where the form with the theme posts to.
+pub const THEME: &str = "/auth/theme";
+
+/// All pages. Asynchronous, so that a page that is not found has its status, and is whole without JavaScript.
+#[component]
+pub fn Pages() -> impl IntoView {
+    let not_found = || {
+        view! {
+            <Frame>
+                <NotFoundPage/>
+            </Frame>
+        }
+    };
+    view! {
+        <Routes fallback=not_found>
+            <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async/>
+            <ParentRoute path=path!("") view=Shell ssr=SsrMode::Async>
+                <Route path=path!("/") view=OverviewPage ssr=SsrMode::Async/>
+                <Route path=path!("/applications") view=ApplicationsPage ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/applications/:control_plane/:namespace/:name")
+                    view=ApplicationPage
+                    ssr=SsrMode::Async
+                />
+                <Route path=path!("/clusters") view=ClustersPage ssr=SsrMode::Async/>
+                <Route path=path!("/clusters/:control_plane/:name") view=ClusterPage ssr=SsrMode::Async/>
+                <Route path=path!("/menu") view=MenuPage ssr=SsrMode::Async/>
+            </ParentRoute>
+        </Routes>
+    }
+}
+
+/// Returns the link to the list of Applications that `query` asks for.
+pub fn applications(query: &ListApplications) -> String {
+    let pairs: Vec<String> =
+        filter::to_pairs(query).into_iter().map(|(key, value)| format!("{key}={}", encode(&value))).collect();
+    if pairs.is_empty() { APPLICATIONS.into() } else { format!("{APPLICATIONS}?{}", pairs.join("&")) }
+}
+
+/// Returns the link to an Application.
+pub fn application(id: &ApplicationId) -> String {
+    let [control_plane, namespace, name] =
+        [&id.control_plane, &id.namespace, &id.name].map(|part| encode(part));
+    format!("{APPLICATIONS}/{control_plane}/{namespace}/{name}")
+}
+
+/// Returns the link to an Application with the form of the sync open.
+pub fn sync(id: &ApplicationId) -> String {
+    format!("{}?sync=1", application(id))
+}
+
+/// Returns the link to an Application's last operation.
+pub fn operation(id: &ApplicationId) -> String {
+    format!("{}#operation", application(id))
+}
+
+/// Returns the link to a cluster.
+pub fn cluster(id: &ClusterId) -> String {
+    format!("{CLUSTERS}/{}/{}", encode(&id.control_plane), encode(&id.name))
+}
+
+/// Returns the address of the live stream of a view.
+pub(crate) fn events(view: &View) -> Result<String, serde_json::Error> {
+    Ok(format!("/events?view={}", encode(&serde_json::to_string(view)?)))
+}
+
+/// Returns the link to the sign-in that comes back to `next`.
+pub fn login(next: &str) -> String {
+    format!("{LOGIN}?next={}", encode(next))
+}
+
+/// Percent-encodes a path segment or a value of a query; the same on the server and in the browser.
+fn encode(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+        out
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_leave_their_segment() {
+        let id = ApplicationId { control_plane: "a/b".into(), namespace: "..?".into(), name: "ü&#".into() };
+        assert_eq!(application(&id), "/applications/a%2Fb/..%3F/%C3%BC%26%23");
+    }
+
+    #[test]
+    fn a_plain_list_has_a_plain_link() {
+        assert_eq!(applications(&ListApplications::default()), "/applications");
+        let query = ListApplications {
+            q: "web app".into(),
+            health: vec!["Degraded".into(), "Missing".into()],
+            ..Default::default()
+        };
+        assert_eq!(applications(&query), "/applications?q=web%20app&health=Degraded&health=Missing");
+    }
+}

@@ -1,0 +1,15 @@
+//! The kit of components. They take what they show; they ask the server nothing, but for the frame of the page.
+
+pub(crate) mod badge;
+pub(crate) mod bar;
+pub(crate) mod card;
+pub(crate) mod dialog;
+pub(crate) mod empty;
+pub(crate) mod form;
+pub(crate) mod icon;
+pub(crate) mod notice;
+pub(crate) mod rows;
+pub(crate) mod shell;
+pub(crate) mod theme;
+pub(crate) mod time;
+pub(crate) mod toast;
