@@ -588,3 +588,6 @@ fn shorten(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().count() <= MOST { line } else { line.chars().take(MOST).chain("…".chars()).collect() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,315 @@
+//! The index and its views, fed with objects as Argo CD writes them.
+
+use model::application::{ListApplications, SortBy};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::fleet::{credentials::Registration, view};
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+struct Fleet {
+    index: Index,
+    indexer: Indexer,
+}
+
+impl Fleet {
+    fn new() -> Self {
+        let plane = Plane {
+            freshness: Freshness::Live,
+            namespace: "argocd".into(),
+            server: "https://mgmt".into(),
+            listed: false,
+        };
+        let (index, indexer) = Index::new([("lab".to_owned(), plane)], Environments::default());
+        let mut fleet = Self { index, indexer };
+        let registration = |name: &str| Registration { name: name.into(), server: format!("https://{name}"), ..Registration::in_cluster() };
+        let registrations = ["dev", "staging", "prod"].map(registration).to_vec();
+        fleet.tell([Change::Clusters { plane: "lab".into(), registrations, warnings: Vec::new() }]);
+        for name in ["dev", "staging", "prod"] {
+            fleet.contact(name, Contact::Answered { version: "v1.36.3".into(), latency: Duration::from_millis(9) });
+        }
+        fleet
+    }
+
+    fn tell(&mut self, changes: impl IntoIterator<Item = Change>) -> Vec<Observation> {
+        self.indexer.apply(changes, NOW)
+    }
+
+    fn contact(&mut self, cluster: &str, contact: Contact) {
+        let cluster = ClusterId { control_plane: "lab".into(), name: cluster.into() };
+        self.tell([Change::Contact { cluster, contact }]);
+    }
+
+    fn put(&mut self, object: Value) -> Vec<Observation> {
+        let application = serde_json::from_value(object).expect("an Application");
+        self.tell([Change::Application { plane: "lab".into(), application: Box::new(application) }])
+    }
+
+    fn list(&self, query: &ListApplications) -> model::application::ApplicationList {
+        view::application_list(&self.index.load(), query, NOW)
+    }
+}
+
+fn id(name: &str) -> ApplicationId {
+    ApplicationId { control_plane: "lab".into(), namespace: "argocd".into(), name: name.into() }
+}
+
+fn application(name: &str, environment: &str, health: &str, sync: &str) -> Value {
+    json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
+        "metadata": {"name": name, "namespace": "argocd", "uid": format!("uid-{name}"), "resourceVersion": "1"},
+        "spec": {
+            "project": "shop",
+            "source": {"repoURL": "https://git.test/fleet", "path": format!("apps/web/overlays/{environment}"), "targetRevision": "main"},
+            "destination": {"name": environment, "namespace": "web"}
+        },
+        "status": {
+            "health": {"status": health, "lastTransitionTime": "2026-11-23T10:00:00Z"},
+            "sync": {"status": sync, "revision": "0123456789abcdef"},
+            "summary": {"images": ["registry.test/shop/web:1.4.2"]}
+        }
+    })
+}
+
+#[test]
+fn a_row_knows_its_environment_app_cluster_and_version() {
+    let mut fleet = Fleet::new();
+    fleet.put(application("web-prod", "prod", "Healthy", "Synced"));
+    let list = fleet.list(&ListApplications::default());
+    let row = &list.rows[0];
+    assert_eq!((row.app.as_str(), row.cluster.as_str(), row.version.as_deref()), ("web", "prod", Some("1.4.2")));
+    assert!(row.environment.is_protected());
+    assert!(row.freshness.is_live());
+    assert_eq!(row.reason, "");
+}
+
+#[test]
+fn a_destination_by_server_is_named_once_its_secret_is_known() {
+    let mut fleet = Fleet::new();
+    let mut object = application("web", "prod", "Healthy", "Synced");
+    object["spec"]["destination"] = json!({"server": "https://late", "namespace": "web"});
+    fleet.put(object);
+    assert_eq!(fleet.list(&ListApplications::default()).rows[0].cluster, "https://late");
+    let late = Registration { name: "prod-late".into(), server: "https://late".into(), ..Registration::in_cluster() };
+    fleet.tell([Change::Clusters { plane: "lab".into(), registrations: vec![late], warnings: Vec::new() }]);
+    let row = fleet.list(&ListApplications::default()).rows.remove(0);
+    assert_eq!((row.cluster.as_str(), row.environment.name()), ("prod-late", Some("prod")));
+}
+
+#[test]
+fn an_application_of_a_dead_cluster_is_never_counted_healthy() {
+    let mut fleet = Fleet::new();
+    fleet.put(application("web-prod", "prod", "Healthy", "Synced"));
+    fleet.put(application("web-dev", "dev", "Healthy", "Synced"));
+    for again in [false, true] {
+        fleet.contact("prod", Contact::Failed { why: "no answer within 3 s".into(), again });
+        let snapshot = fleet.index.load();
+        let overview = view::overview(&snapshot, Vec::new(), NOW);
+        assert_eq!(overview.counts.stale, 1);
+        let healthy = overview.counts.health.iter().find(|(health, _)| *health == Health::Healthy).map(|it| it.1);
+        assert_eq!(healthy, Some(1));
+        let row = snapshot.row(&id("web-prod")).expect("a row");
+        assert_eq!(view::reason(&snapshot, row, NOW), "Cluster prod does not answer: no answer within 3 s");
+        assert_eq!(overview.counts.unreachable_clusters, u32::from(again));
+    }
+    fleet.contact("prod", Contact::Answered { version: "v1.36.3".into(), latency: Duration::ZERO });
+    let snapshot = fleet.index.load();
+    assert_eq!(view::overview(&snapshot, Vec::new(), NOW).counts.stale, 0);
+}
+
+#[test]
+fn a_control_plane_that_does_not_answer_makes_all_of_it_stale() {
+    let mut fleet = Fleet::new();
+    fleet.put(application("web-dev", "dev", "Healthy", "Synced"));
+    let freshness = Freshness::Unreachable { since: NOW, why: "connection refused".into() };
+    fleet.tell([Change::Plane { plane: "lab".into(), freshness }]);
+    let list = fleet.list(&ListApplications::default());
+    assert_eq!(list.rows[0].reason, "Control plane lab does not answer: connection refused");
+    assert_eq!(list.facets.health.iter().find(|it| it.value == view::STALE).map(|it| it.count), Some(1));
+}
+
+#[test]
+fn what_is_listed_no_more_is_gone_and_malformed_objects_are_told() {
+    let mut fleet = Fleet::new();
+    fleet.put(application("old", "dev", "Healthy", "Synced"));
+    fleet.put(application("new", "dev", "Healthy", "Synced"));
+    let invalid = |name: &str| Change::Invalid {
+        plane: "lab".into(),
+        kind: "Application",
+        namespace: "argocd".into(),
+        name: name.into(),
+        why: "spec.destination: invalid type".into(),
+    };
+    fleet.tell([invalid("broken"), invalid("new")]);
+    let warnings = fleet.list(&ListApplications::default()).warnings;
+    assert_eq!(warnings.len(), 2);
+    assert!(warnings[0].what.contains("argocd/broken") && warnings[0].why.contains("spec.destination"));
+    let present = HashSet::from([("argocd".to_owned(), "new".to_owned())]);
+    fleet.tell([Change::ApplicationsListed { plane: "lab".into(), present }]);
+    let list = fleet.list(&ListApplications::default());
+    assert_eq!(list.rows.iter().map(|row| row.id.name.as_str()).collect::<Vec<_>>(), ["new"]);
+    assert_eq!(list.warnings.len(), 1);
+    fleet.put(application("new", "dev", "Healthy", "Synced"));
+    assert!(fleet.list(&ListApplications::default()).warnings.is_empty(), "a mended object is no warning");
+}
+
+#[test]
+fn history_is_told_each_change_once() {
+    let mut fleet = Fleet::new();
+    let object = application("web-dev", "dev", "Healthy", "Synced");
+    assert_eq!(fleet.put(object.clone()).len(), 1, "the first sight");
+    let mut same = object.clone();
+    same["metadata"]["resourceVersion"] = json!("2");
+    same["status"]["reconciledAt"] = json!("2026-11-23T11:00:00Z");
+    assert!(fleet.put(same).is_empty(), "a refresh that changes nothing is no news");
+    let mut drifted = object;
+    drifted["status"]["sync"]["status"] = json!("OutOfSync");
+    let seen = fleet.put(drifted);
+    assert_eq!((seen.len(), seen[0].sync), (1, Sync::OutOfSync));
+    let changed = fleet.list(&ListApplications::default()).rows[0].changed_at;
+    assert_eq!(changed, Some(NOW));
+}
+
+#[test]
+fn an_operation_that_nobody_picks_up_says_so_after_a_while() {
+    let mut fleet = Fleet::new();
+    let mut object = application("web-dev", "dev", "Healthy", "Synced");
+    object["operation"] = json!({"info": [{"name": "quarterdeck-audit-id", "value": "x"}], "sync": {}});
+    fleet.put(object);
+    let reason = |seconds| {
+        let snapshot = fleet.index.load();
+        let row = snapshot.row(&id("web-dev")).expect("a row");
+        view::reason(&snapshot, row, NOW.plus_seconds(seconds))
+    };
+    assert_eq!(reason(20), "");
+    assert!(reason(31).contains("did not pick this up in 30 s"), "{}", reason(31));
+}
+
+#[test]
+fn filters_combine_and_facets_count_after_the_others() {
+    let mut fleet = Fleet::new();
+    fleet.put(application("web-dev", "dev", "Healthy", "Synced"));
+    fleet.put(application("web-prod", "prod", "Degraded", "Synced"));
+    fleet.put(application("api-prod", "prod", "Healthy", "OutOfSync"));
+    let query = ListApplications {
+        health: vec!["Degraded".into()],
+        environment: vec!["prod".into()],
+        ..ListApplications::default()
+    };
+    let list = fleet.list(&query);
+    assert_eq!((list.matching, list.total), (1, 3));
+    let count = |facet: &[model::application::FacetValue], value: &str| {
+        facet.iter().find(|it| it.value == value).map_or(0, |it| it.count)
+    };
+    assert_eq!(count(&list.facets.health, "Healthy"), 1, "api-prod, in spite of the health filter itself");
+    assert_eq!(count(&list.facets.environment, "dev"), 0, "web-dev is not Degraded");
+    assert_eq!(count(&list.facets.environment, "prod"), 1);
+    let text = |q: &str| fleet.list(&ListApplications { q: q.into(), ..ListApplications::default() }).matching;
+    assert_eq!((text("WEB"), text("web prod"), text("1.4.2"), text("nosuch")), (3, 2, 3, 0));
+}
+
+#[test]
+fn the_worst_comes_first_and_prod_before_others() {
+    let mut fleet = Fleet::new();
+    fleet.put(application("a-dev", "dev", "Healthy", "Synced"));
+    fleet.put(application("b-dev", "dev", "Degraded", "Synced"));
+    fleet.put(application("c-prod", "prod", "Degraded", "Synced"));
+    fleet.put(application("d-prod", "prod", "Progressing", "Synced"));
+    let names = |sort, reverse| -> Vec<String> {
+        let query = ListApplications { sort, reverse, ..ListApplications::default() };
+        fleet.list(&query).rows.into_iter().map(|row| row.id.name).collect()
+    };
+    assert_eq!(names(SortBy::Worst, false), ["c-prod", "b-dev", "d-prod", "a-dev"]);
+    assert_eq!(names(SortBy::Name, true), ["d-prod", "c-prod", "b-dev", "a-dev"]);
+}
+
+#[test]
+fn pages_stay_within_what_there_is() {
+    let mut fleet = Fleet::new();
+    for number in 0..25 {
+        fleet.put(application(&format!("app-{number:02}"), "dev", "Healthy", "Synced"));
+    }
+    let page = |page, per_page| {
+        let list = fleet.list(&ListApplications { page, per_page, sort: SortBy::Name, ..ListApplications::default() });
+        (list.page, list.rows.len())
+    };
+    assert_eq!(page(0, 10), (1, 10));
+    assert_eq!(page(3, 10), (3, 5));
+    assert_eq!(page(99, 10), (3, 5), "a page beyond the last is the last");
+    assert_eq!(page(1, 1), (1, 10), "at least ten rows");
+}
+
+/// Shapes that newer versions of Argo CD write (3.3 to 3.5): nullable booleans, the hydrator, new fields and words.
+#[test]
+fn objects_of_newer_versions_are_read() {
+    let mut fleet = Fleet::new();
+    let mut hydrated = application("hydrated", "dev", "Healthy", "Synced");
+    hydrated["spec"]["source"] = Value::Null;
+    hydrated["spec"]["sourceHydrator"] = json!({
+        "drySource": {"repoURL": "https://git.test/dry", "targetRevision": "main", "path": "apps/web", "helm": {"releaseName": "x"}},
+        "syncSource": {"targetBranch": "env/prod", "path": "rendered/web/prod", "repoURL": "https://git.test/wet"}
+    });
+    hydrated["spec"]["destination"] = json!({"name": "prod", "namespace": "web"});
+    hydrated["status"]["sourceHydrator"] = json!({"lastComparedDryRevision": "abc", "currentOperation": {"phase": "Hydrated"}});
+    fleet.put(hydrated);
+    let mut several = application("several", "dev", "Healthy", "Synced");
+    several["spec"]["source"] = Value::Null;
+    several["spec"]["sources"] = json!([
+        {"repoURL": "https://git.test/values", "ref": "values", "targetRevision": "main"},
+        {"repoURL": "https://charts.test", "chart": "web", "targetRevision": "2.1.0", "tagPrefix": "v"}
+    ]);
+    several["status"]["sync"] = json!({"status": "Synced", "revisions": ["aaa", "2.1.0"]});
+    several["spec"]["syncPolicy"] = json!({"automated": {"enabled": false, "prune": null, "selfHeal": null, "allowEmpty": null}});
+    several["status"]["conditions"] = Value::Null;
+    several["status"]["resources"] = Value::Null;
+    several["status"]["summary"] = json!({"images": null, "isAppOfApps": true});
+    fleet.put(several);
+    let mut odd = application("odd", "dev", "Hibernating", "Drifting");
+    odd["status"]["operationState"] = json!({"phase": "Pondering", "operation": null, "startedAt": "2026-11-23T10:00:00Z"});
+    fleet.put(odd);
+
+    let snapshot = fleet.index.load();
+    let row = |name| snapshot.row(&id(name)).expect("a row").clone();
+    assert_eq!((row("hydrated").environment.name(), row("hydrated").app.as_str()), (Some("prod"), "web"));
+    assert!(!row("several").auto_sync, "automated, but not enabled");
+    assert_eq!(row("several").revision.as_deref(), Some("aaa"));
+    assert_eq!((row("odd").health, row("odd").sync), (Health::Unknown, Sync::Unknown));
+    assert!(row("odd").operation.is_none(), "a phase that is not known is not guessed");
+}
+
+#[test]
+fn global_projects_lend_their_windows() {
+    let mut fleet = Fleet::new();
+    let project = |name: &str, labels: Value, windows: Value| -> AppProject {
+        serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}, "spec": {"syncWindows": windows}}))
+            .expect("a project")
+    };
+    let deny = json!([{"kind": "deny", "schedule": "* * * * *", "duration": "1h", "applications": ["*"]}]);
+    fleet.tell([
+        Change::Projects {
+            plane: "lab".into(),
+            projects: vec![project("shop", json!({"tier": "web"}), json!([])), project("global", json!({}), deny)],
+        },
+        Change::GlobalProjects {
+            plane: "lab".into(),
+            globals: serde_json::from_value(json!([
+                {"projectName": "global", "labelSelector": {"matchExpressions": [{"key": "tier", "operator": "In", "values": ["web"]}]}}
+            ]))
+            .expect("global projects"),
+        },
+    ]);
+    fleet.put(application("web-dev", "dev", "Healthy", "Synced"));
+    let snapshot = fleet.index.load();
+    let row = snapshot.row(&id("web-dev")).expect("a row");
+    let verdict = snapshot.window_verdict(row).expect("a verdict");
+    assert!(!verdict.allowed && verdict.why.contains("project global"), "{}", verdict.why);
+}
+
+#[test]
+fn versions_are_tags_else_digests() {
+    assert_eq!(version_of("registry.test:5000/shop/web:1.4.2"), "1.4.2");
+    assert_eq!(version_of("registry.test/web:1.4.2@sha256:0123456789abcdef"), "1.4.2");
+    assert_eq!(version_of("registry.test/web@sha256:0123456789abcdef"), "0123456789ab");
+    assert_eq!(version_of("registry.test:5000/web"), "latest");
+}
