@@ -1,0 +1,321 @@
+//! All settings of `quarterdeck serve`: a flag wins over the environment, the environment over the TOML file.
+//!
+//! Unknown keys and bad values of the file are refused with the line where they stand. Secrets come from the
+//! environment or from files, never from flags, which every user of the machine can read.
+
+use std::{
+    collections::BTreeSet,
+    env, fs, io,
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use engine::{
+    DatabaseSetting,
+    access::AdminPassword,
+    fleet::{environment::EnvironmentSetting, probe::ProbeSettings, watch::ControlPlaneSetting},
+    history::Retention,
+};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::{http, telemetry::LogFormat};
+
+mod network;
+mod public_url;
+
+pub use network::Network;
+pub use public_url::PublicUrl;
+
+/// The namespace of Argo CD, where nothing else is said.
+const ARGOCD_NAMESPACE: &str = "argocd";
+/// The name of a control plane that has neither a name nor a context. It must not follow the kubeconfig's current
+/// context, for links and history go by it.
+const UNNAMED: &str = "default";
+
+/// The flags of `quarterdeck serve`, each with its environment variable.
+#[derive(clap::Args, Default)]
+pub struct Flags {
+    /// The TOML file with settings.
+    #[arg(long, env = "QUARTERDECK_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The address to listen on [default: 127.0.0.1:3000].
+    #[arg(long, env = "QUARTERDECK_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// The URL that people use, e.g. https://quarterdeck.example.com [default: http:// and the address listened on].
+    #[arg(long, env = "QUARTERDECK_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
+    /// The proxies whose X-Forwarded-For counts: addresses or networks like 10.0.0.0/8, with commas between.
+    #[arg(long, env = "QUARTERDECK_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',')]
+    pub trusted_proxies: Option<Vec<Network>>,
+    /// The kubeconfig of the control plane [default: as kubectl, else the cluster that we run in].
+    #[arg(long, env = "QUARTERDECK_KUBECONFIG", value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the control plane [default: the kubeconfig's current one].
+    #[arg(long, env = "QUARTERDECK_CONTEXT")]
+    pub context: Option<String>,
+    /// The namespace of Argo CD [default: argocd].
+    #[arg(long, env = "QUARTERDECK_NAMESPACE")]
+    pub namespace: Option<String>,
+    /// The folder for what the program keeps, also the private PostgreSQL.
+    #[arg(long, env = "QUARTERDECK_DATA_DIR", value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+    /// The file with the password of the local administrator [default: QUARTERDECK_ADMIN_PASSWORD, else one is made].
+    #[arg(long, env = "QUARTERDECK_ADMIN_PASSWORD_FILE", value_name = "FILE")]
+    pub admin_password_file: Option<PathBuf>,
+    /// The folder with the files for the browser [default: `site` beside the program, else target/site].
+    #[arg(long, env = "QUARTERDECK_SITE_ROOT", value_name = "FOLDER")]
+    pub site_root: Option<PathBuf>,
+    /// The form of the log [default: text].
+    #[arg(long, env = "QUARTERDECK_LOG_FORMAT", value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// What is logged, as tracing's filters say it [default: info].
+    #[arg(long, env = "QUARTERDECK_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// The settings that come from the environment alone.
+#[derive(Debug, Default)]
+pub struct Secrets {
+    /// `DATABASE_URL`
+    pub database_url: Option<SecretString>,
+    /// `QUARTERDECK_ADMIN_PASSWORD`
+    pub admin_password: Option<SecretString>,
+}
+
+impl Secrets {
+    /// Reads the environment. An empty variable counts as not set.
+    pub fn from_environment() -> Self {
+        let secret = |name| env::var(name).ok().filter(|value| !value.is_empty()).map(SecretString::from);
+        Self { database_url: secret("DATABASE_URL"), admin_password: secret("QUARTERDECK_ADMIN_PASSWORD") }
+    }
+}
+
+/// The settings, checked.
+#[derive(Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub http: http::Settings,
+    pub log_format: LogFormat,
+    pub log: String,
+    pub engine: engine::Settings,
+}
+
+/// What is wrong with the settings, and where.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{} cannot be read", file.display())]
+    Unreadable {
+        file: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{}, line {line}: {why}", file.display())]
+    Refused { file: PathBuf, line: usize, why: String },
+    #[error("{0}")]
+    Contradiction(String),
+}
+
+impl Config {
+    /// Puts flags, secrets and the file together.
+    pub fn load(flags: Flags, secrets: Secrets) -> Result<Self, Error> {
+        let file = flags.config.as_deref().map(File::read).transpose()?.unwrap_or_default();
+        let listen = flags.listen.or(file.listen).unwrap_or((Ipv4Addr::LOCALHOST, 3000).into());
+        let single = ControlPlane {
+            name: None,
+            kubeconfig: flags.kubeconfig.or(file.kubeconfig),
+            context: flags.context.or(file.context),
+            namespace: flags.namespace.or(file.namespace),
+        };
+        let password_file = flags.admin_password_file.or(file.admin_password_file);
+        let database_url = secrets.database_url.or(file.database_url.map(SecretString::from));
+        Ok(Self {
+            listen,
+            engine: engine::Settings {
+                control_planes: control_planes(single, file.control_planes)?,
+                environments: file.environments.into_iter().map(Environment::into_setting).collect(),
+                probes: file.clusters.into_settings(),
+                database: match database_url {
+                    Some(url) => DatabaseSetting::Url(url),
+                    None => DatabaseSetting::Private(flags.data_dir.or(file.data_dir)),
+                },
+                admin_password: admin_password(password_file, secrets.admin_password),
+                retention: file.retention.into_setting(),
+            },
+            http: http::Settings {
+                public_url: public_url(flags.public_url.or(file.public_url), listen)?,
+                trusted_proxies: flags.trusted_proxies.or(file.trusted_proxies).unwrap_or_default(),
+                site_root: flags.site_root.or(file.site_root).unwrap_or_else(find_site),
+            },
+            log_format: flags.log_format.or(file.log_format).unwrap_or_default(),
+            log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+        })
+    }
+}
+
+/// The TOML file.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    listen: Option<SocketAddr>,
+    public_url: Option<PublicUrl>,
+    trusted_proxies: Option<Vec<Network>>,
+    kubeconfig: Option<PathBuf>,
+    context: Option<String>,
+    namespace: Option<String>,
+    /// The control planes, where there are several; the three settings above are for a single one.
+    #[serde(default)]
+    control_planes: Vec<ControlPlane>,
+    /// In the order of promotions.
+    #[serde(default)]
+    environments: Vec<Environment>,
+    #[serde(default)]
+    clusters: Clusters,
+    #[serde(default)]
+    retention: Days,
+    /// `DATABASE_URL` wins.
+    database_url: Option<String>,
+    data_dir: Option<PathBuf>,
+    admin_password_file: Option<PathBuf>,
+    site_root: Option<PathBuf>,
+    log_format: Option<LogFormat>,
+    log: Option<String>,
+}
+
+/// One of several control planes, or the single one of the flags.
+#[derive(Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct ControlPlane {
+    name: Option<String>,
+    kubeconfig: Option<PathBuf>,
+    context: Option<String>,
+    namespace: Option<String>,
+}
+
+impl ControlPlane {
+    fn into_setting(self) -> ControlPlaneSetting {
+        let name = self.name.or_else(|| self.context.clone()).unwrap_or_else(|| UNNAMED.to_owned());
+        let namespace = self.namespace.unwrap_or_else(|| ARGOCD_NAMESPACE.to_owned());
+        ControlPlaneSetting { name, kubeconfig: self.kubeconfig, context: self.context, namespace }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Environment {
+    name: String,
+    #[serde(default)]
+    aliases: Vec<String>,
+    #[serde(default)]
+    clusters: Vec<String>,
+    protected: Option<bool>,
+}
+
+impl Environment {
+    fn into_setting(self) -> EnvironmentSetting {
+        let Self { name, aliases, clusters, protected } = self;
+        EnvironmentSetting { name, aliases, clusters, protected }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Clusters {
+    probe_seconds: Option<NonZeroU32>,
+    timeout_seconds: Option<NonZeroU32>,
+}
+
+impl Clusters {
+    fn into_settings(self) -> ProbeSettings {
+        let default = ProbeSettings::default();
+        let seconds = |set: Option<NonZeroU32>| set.map(|seconds| Duration::from_secs(seconds.get().into()));
+        ProbeSettings {
+            interval: seconds(self.probe_seconds).unwrap_or(default.interval),
+            timeout: seconds(self.timeout_seconds).unwrap_or(default.timeout),
+        }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Days {
+    operations_days: Option<NonZeroU32>,
+    transitions_days: Option<NonZeroU32>,
+}
+
+impl Days {
+    fn into_setting(self) -> Retention {
+        let default = Retention::default();
+        Retention {
+            operations_days: self.operations_days.map_or(default.operations_days, NonZeroU32::get),
+            transitions_days: self.transitions_days.map_or(default.transitions_days, NonZeroU32::get),
+        }
+    }
+}
+
+impl File {
+    fn read(path: &Path) -> Result<Self, Error> {
+        let text =
+            fs::read_to_string(path).map_err(|source| Error::Unreadable { file: path.to_owned(), source })?;
+        toml::from_str(&text).map_err(|error| Error::Refused {
+            file: path.to_owned(),
+            line: line_of(&text, error.span()),
+            why: error.message().trim_end().replace('\n', ", "),
+        })
+    }
+}
+
+fn line_of(text: &str, span: Option<std::ops::Range<usize>>) -> usize {
+    let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
+    1 + before.bytes().filter(|byte| *byte == b'\n').count()
+}
+
+/// Returns the control planes of the file, or else the single one.
+fn control_planes(
+    single: ControlPlane,
+    several: Vec<ControlPlane>,
+) -> Result<Vec<ControlPlaneSetting>, Error> {
+    if several.is_empty() {
+        return Ok(vec![single.into_setting()]);
+    }
+    if single != ControlPlane::default() {
+        let why = "kubeconfig, context and namespace are for a single control plane: with [[control_planes]], \
+                   set them there";
+        return Err(Error::Contradiction(why.to_owned()));
+    }
+    let planes: Vec<_> = several.into_iter().map(ControlPlane::into_setting).collect();
+    let mut names = BTreeSet::new();
+    match planes.iter().find(|plane| !names.insert(&plane.name)) {
+        Some(twice) => {
+            Err(Error::Contradiction(format!("control_planes: the name `{}` stands twice", twice.name)))
+        }
+        None => Ok(planes),
+    }
+}
+
+fn admin_password(file: Option<PathBuf>, environment: Option<SecretString>) -> AdminPassword {
+    match (file, environment) {
+        (Some(file), _) => AdminPassword::File(file),
+        (None, Some(password)) => AdminPassword::Env(password),
+        (None, None) => AdminPassword::Generate,
+    }
+}
+
+/// Without a public URL people can come by loopback alone: elsewhere the session's cookie would not hold.
+fn public_url(set: Option<PublicUrl>, listen: SocketAddr) -> Result<PublicUrl, Error> {
+    set.or_else(|| PublicUrl::of_loopback(listen)).ok_or_else(|| {
+        Error::Contradiction(format!(
+            "{listen} is not a loopback address, so the URL that people use has to be known: \
+             set --public-url https://… (a proxy that speaks https has to be in front)"
+        ))
+    })
+}
+
+/// Finds the files for the browser: beside the program, or where a build puts them.
+fn find_site() -> PathBuf {
+    let program = env::current_exe().ok();
+    let beside = program.as_deref().and_then(Path::parent).map(|folder| folder.join("site"));
+    beside.filter(|folder| folder.is_dir()).unwrap_or_else(|| PathBuf::from("target/site"))
+}

@@ -1,0 +1,241 @@
+//! Sign-in, sign-out, the session of a request, and the theme.
+//!
+//! What a session is, [`Sessions`](super::Sessions) knows; here live the cookie, the redirects and the rule that everything
+//! but a short list asks for a session.
+
+use axum::{
+    Extension, Form,
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use model::{Actor, AppError, AppResult};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use super::{
+    HttpState, assets,
+    error_page::{self, Failure},
+    middleware::{Caller, cookie},
+};
+
+/// The session of a request, for those who have to ask again later whether it still lasts.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub(super) token: String,
+    pub(super) actor: Actor,
+    pub(super) caller: Caller,
+}
+
+/// What the form of `/login` sends.
+#[derive(Deserialize)]
+pub(super) struct SignIn {
+    name: String,
+    password: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// What the theme button sends.
+#[derive(Deserialize)]
+pub(super) struct ChooseTheme {
+    theme: Theme,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Theme {
+    Dark,
+    Light,
+    System,
+}
+
+impl Theme {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::System => "system",
+        }
+    }
+}
+
+const LOGIN: &str = "/login";
+/// What needs no session, beside the site's files. A form that is not understood still has to come to its handler.
+const OPEN: [&str; 6] = [LOGIN, "/auth/login", "/auth/theme", "/healthz", "/readyz", "/metrics"];
+const THEME_AGE: &str = "; Max-Age=31536000";
+/// Everything but what a query takes as it stands.
+const QUERY_VALUE: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// Finds the session of a request and hands its [`Actor`] on; without one, people are sent to sign in and machines get
+/// 401. A path is open by being listed, so that a new route is closed.
+pub(super) async fn require_session(
+    State(http): State<HttpState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if is_open(request.uri().path()) {
+        return next.run(request).await;
+    }
+    let caller = Caller::of(request.extensions());
+    match find_session(&http, request.headers(), caller).await {
+        Ok(Some(session)) => {
+            request.extensions_mut().insert(session.actor.clone());
+            request.extensions_mut().insert(session);
+            next.run(request).await
+        }
+        Ok(None) => ask_to_sign_in(&request),
+        Err(error) => Failure(error).into_response(),
+    }
+}
+
+/// `POST /auth/login`: a new session and back to where the person wanted to go, or back to the form with the reason.
+pub(super) async fn sign_in(
+    State(http): State<HttpState>,
+    Extension(caller): Extension<Caller>,
+    form: SignInForm,
+) -> Response {
+    let Ok(Form(form)) = form else {
+        return back_to_login(
+            &AppError::Invalid { field: "The form".into(), why: "it is incomplete.".into() },
+            "",
+        );
+    };
+    let password = SecretString::from(form.password);
+    match http.services.sessions.sign_in(&form.name, password, &caller).await {
+        Ok(token) => {
+            let next = same_site_path(&form.next).unwrap_or("/");
+            with_cookie(&session_cookie(&http, token.expose_secret(), ""), Redirect::to(next))
+        }
+        Err(error) => back_to_login(&error, &form.next),
+    }
+}
+
+/// `POST /auth/logout`: ends the session, then shows the form.
+pub(super) async fn sign_out(
+    State(http): State<HttpState>,
+    Extension(session): Extension<Session>,
+) -> Result<Response, Failure> {
+    http.services.sessions.sign_out(&session.actor, &session.token).await?;
+    Ok(with_cookie(&session_cookie(&http, "", "; Max-Age=0"), Redirect::to(LOGIN)))
+}
+
+/// `POST /auth/theme`: remembers the choice in a cookie, then shows the page that it came from. A script, which has
+/// changed the page already, gets no page.
+pub(super) async fn choose_theme(
+    State(http): State<HttpState>,
+    headers: HeaderMap,
+    Form(form): Form<ChooseTheme>,
+) -> Response {
+    let cookie = cookie(&http.settings.public_url, "theme", form.theme.word(), THEME_AGE);
+    if error_page::accepts_html(&headers) {
+        with_cookie(&cookie, Redirect::to(&referring_path(&headers).unwrap_or_else(|| "/".to_owned())))
+    } else {
+        with_cookie(&cookie, StatusCode::NO_CONTENT)
+    }
+}
+
+/// Returns the path if it leads to a page of ours and nowhere else.
+pub(super) fn same_site_path(path: &str) -> Option<&str> {
+    let is_ours = path.starts_with('/') && !path.starts_with("//");
+    // Browsers read a backslash as a slash, and drop tabs and line ends.
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let is_page = !["/auth/", "/fn/", "/events", LOGIN].iter().any(|machine| path.starts_with(machine));
+    (is_ours && is_plain && is_page).then_some(path)
+}
+
+type SignInForm = Result<Form<SignIn>, axum::extract::rejection::FormRejection>;
+
+fn is_open(path: &str) -> bool {
+    let is_file =
+        path.starts_with("/pkg/") || path.starts_with("/fonts/") || assets::ROOT_FILES.contains(&path);
+    is_file || OPEN.contains(&path)
+}
+
+async fn find_session(http: &HttpState, headers: &HeaderMap, caller: Caller) -> AppResult<Option<Session>> {
+    let Some(token) = session_token(http, headers) else { return Ok(None) };
+    let actor = http.services.sessions.actor_of(token, &caller).await?;
+    Ok(actor.map(|actor| Session { token: token.to_owned(), actor, caller }))
+}
+
+fn ask_to_sign_in(request: &Request) -> Response {
+    let (path, headers) = (request.uri().path(), request.headers());
+    let is_machine = path.starts_with("/fn/") || path == "/events";
+    if !is_machine {
+        let next = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        return to_login(None, next);
+    }
+    if error_page::accepts_html(headers) && path.starts_with("/fn/") {
+        // A form without JavaScript: back to its page after signing in.
+        return to_login(None, &referring_path(headers).unwrap_or_default());
+    }
+    Failure(AppError::Unauthenticated).into_response()
+}
+
+fn back_to_login(error: &AppError, next: &str) -> Response {
+    to_login(Some(error.code()), next)
+}
+
+fn to_login(error: Option<&str>, next: &str) -> Response {
+    let next = same_site_path(next).filter(|next| *next != "/");
+    let next = next.map(|next| format!("next={}", utf8_percent_encode(next, QUERY_VALUE)));
+    let query: Vec<_> = error.map(|code| format!("error={code}")).into_iter().chain(next).collect();
+    let question_mark = if query.is_empty() { "" } else { "?" };
+    Redirect::to(&format!("{LOGIN}{question_mark}{}", query.join("&"))).into_response()
+}
+
+/// Returns the path of the page that sent the request. The host does not matter, for only the path is used.
+fn referring_path(headers: &HeaderMap) -> Option<String> {
+    let referer = headers.get(header::REFERER)?.to_str().ok()?.parse::<Uri>().ok()?;
+    same_site_path(referer.path_and_query()?.as_str()).map(str::to_owned)
+}
+
+fn session_token<'a>(http: &HttpState, headers: &'a HeaderMap) -> Option<&'a str> {
+    let name = http.settings.public_url.session_cookie();
+    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, token)| *key == name && !token.is_empty()).map(|(_, token)| token)
+}
+
+fn session_cookie(http: &HttpState, token: &str, attributes: &str) -> String {
+    let url = &http.settings.public_url;
+    cookie(url, url.session_cookie(), token, &format!("; HttpOnly{attributes}"))
+}
+
+fn with_cookie(cookie: &str, response: impl IntoResponse) -> Response {
+    let mut response = response.into_response();
+    // Tokens and themes are made of letters, digits, '-' and '_'.
+    if let Ok(cookie) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same_site_path;
+
+    #[test]
+    fn only_pages_of_ours_are_gone_to() {
+        for path in ["/", "/applications?q=web&page=2", "/clusters/lab/prod"] {
+            assert_eq!(same_site_path(path), Some(path));
+        }
+        for path in [
+            "",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/a\nb",
+            "/\t/evil.example",
+            "/ä",
+        ] {
+            assert_eq!(same_site_path(path), None, "{path:?}");
+        }
+        for path in ["/login?next=/", "/auth/logout", "/fn/sync_application", "/events?view=1"] {
+            assert_eq!(same_site_path(path), None, "{path:?}");
+        }
+    }
+}
