@@ -14,5 +14,5 @@ pub mod tasks;
 
 mod engine;
 
-pub use engine::{Engine, Settings};
+pub use engine::{DatabaseSetting, Engine, Settings};
 pub use error::{Error, Result};
