@@ -71,7 +71,12 @@ async fn serve(flags: Flags) -> anyhow::Result<()> {
         Ok(router) => answer(listener, router, stop).await.context("serving failed"),
         Err(error) => Err(error.into()),
     };
-    engine.shutdown().await;
+    match Arc::into_inner(engine) {
+        Some(engine) => engine.shutdown().await,
+        None => tracing::warn!(
+            "a client does not let go of its connection, so the engine was not stopped in order"
+        ),
+    }
     tracing::info!("stopped");
     served
 }

@@ -1,0 +1,11 @@
+//! The HTTP side against fakes, through the very router that the program serves.
+
+mod assets;
+mod config;
+mod coverage;
+mod health;
+mod law;
+mod live;
+mod safety;
+mod sign_in;
+mod support;

@@ -1,0 +1,83 @@
+//! A house with a fake fleet behind it, and the questions that tests ask it.
+
+mod ask;
+mod fakes;
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
+
+use axum::Router;
+use engine::metrics::Metrics;
+use server::http::{self, Services};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use ask::{Ask, Events};
+pub(crate) use fakes::{FakeFleet, FakeReadiness, FakeSessions, PASSWORD};
+
+/// The program without its engine.
+pub(crate) struct House {
+    pub(crate) router: Router,
+    pub(crate) fleet: Arc<FakeFleet>,
+    pub(crate) sessions: Arc<FakeSessions>,
+    pub(crate) readiness: Arc<FakeReadiness>,
+    pub(crate) stop: CancellationToken,
+    /// The name of the session's cookie.
+    pub(crate) cookie: &'static str,
+}
+
+impl House {
+    /// A house that people reach by http on loopback.
+    pub(crate) fn on_loopback() -> Self {
+        Self::at("http://127.0.0.1:3000")
+    }
+
+    /// A house at a public URL.
+    pub(crate) fn at(public_url: &str) -> Self {
+        let (fleet, sessions, readiness) =
+            <(Arc<FakeFleet>, Arc<FakeSessions>, Arc<FakeReadiness>)>::default();
+        let services = Services {
+            backend: fleet.clone(),
+            sessions: sessions.clone(),
+            readiness: readiness.clone(),
+            metrics: Metrics::default(),
+        };
+        let settings = http::Settings {
+            public_url: public_url.parse().expect("a public URL"),
+            trusted_proxies: Vec::new(),
+            site_root: site(),
+        };
+        let cookie = settings.public_url.session_cookie();
+        let stop = CancellationToken::new();
+        let router = http::router(services, settings, stop.clone()).expect("routes");
+        Self { router, fleet, sessions, readiness, stop, cookie }
+    }
+}
+
+/// Returns a folder with the files of a site, made once.
+fn site() -> PathBuf {
+    static SITE: OnceLock<PathBuf> = OnceLock::new();
+    let make = || {
+        let site = scratch("site");
+        for (file, content) in [
+            ("pkg/quarterdeck.css", "body { color: black }"),
+            ("pkg/quarterdeck.js", "export default 1"),
+            ("pkg/quarterdeck_bg.wasm", "\0asm"),
+            ("fonts/geist-latin-wght-normal.woff2", "wOF2"),
+            ("icons.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>"),
+        ] {
+            let file = site.join(file);
+            fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+            fs::write(file, content).expect("a file");
+        }
+        site
+    };
+    SITE.get_or_init(make).clone()
+}
+
+/// Returns a path for files of tests.
+pub(crate) fn scratch(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name)
+}

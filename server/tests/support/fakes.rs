@@ -1,0 +1,195 @@
+//! What stands in the place of the engine.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+};
+
+use model::{
+    Actor, AppError, Timestamp,
+    actor::ActorKind,
+    application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
+    backend::{Answer, Fleet, Operations},
+    cluster::{ClusterDetail, ClusterId, ClusterList},
+    operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
+    overview::{Counts, Navigation, Overview},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use server::http::{Caller, Readiness, Sessions};
+use tokio::sync::watch;
+
+/// The password that the fake knows.
+pub(crate) const PASSWORD: &str = "correct horse";
+const TOKEN: &str = "token-of-the-session";
+
+/// A fleet of which only the count of apps is known.
+pub(crate) struct FakeFleet {
+    apps: AtomicU32,
+    /// How often the overview was read; it is also the clock.
+    pub(crate) reads: AtomicU32,
+    changes: watch::Sender<u64>,
+}
+
+impl Default for FakeFleet {
+    fn default() -> Self {
+        Self { apps: AtomicU32::default(), reads: AtomicU32::default(), changes: watch::Sender::new(0) }
+    }
+}
+
+impl FakeFleet {
+    /// Changes what is shown.
+    pub(crate) fn has_apps(&self, apps: u32) {
+        self.apps.store(apps, Ordering::SeqCst);
+        self.takes_snapshot();
+    }
+
+    /// Takes a new snapshot, of whatever there is.
+    pub(crate) fn takes_snapshot(&self) {
+        self.changes.send_modify(|generation| *generation += 1);
+    }
+
+    fn overview(&self) -> Overview {
+        Overview {
+            now: Timestamp(i64::from(self.reads.fetch_add(1, Ordering::SeqCst)) + 1),
+            apps: self.apps.load(Ordering::SeqCst),
+            applications: 0,
+            counts: Counts::default(),
+            attention: Vec::new(),
+            attention_total: 0,
+            clusters: Vec::new(),
+            operations: Vec::new(),
+            control_planes: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+impl Fleet for FakeFleet {
+    fn get_overview<'a>(&'a self, _: &'a Actor) -> Answer<'a, Overview> {
+        Box::pin(async { Ok(self.overview()) })
+    }
+
+    fn get_navigation<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Navigation> {
+        Box::pin(async { Ok(Navigation { actor: actor.name.clone(), ..Navigation::default() }) })
+    }
+
+    fn list_applications<'a>(&'a self, _: &'a Actor, _: ListApplications) -> Answer<'a, ApplicationList> {
+        absent()
+    }
+
+    fn get_application<'a>(&'a self, _: &'a Actor, _: ApplicationId) -> Answer<'a, ApplicationDetail> {
+        absent()
+    }
+
+    fn list_clusters<'a>(&'a self, _: &'a Actor) -> Answer<'a, ClusterList> {
+        panic!("the fake has no clusters");
+    }
+
+    fn get_cluster<'a>(&'a self, _: &'a Actor, _: ClusterId) -> Answer<'a, ClusterDetail> {
+        absent()
+    }
+
+    fn snapshots(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
+
+impl Operations for FakeFleet {
+    fn preview_sync<'a>(&'a self, _: &'a Actor, _: ApplicationId) -> Answer<'a, SyncPreview> {
+        absent()
+    }
+
+    fn sync_application<'a>(&'a self, _: &'a Actor, _: SyncApplication) -> Answer<'a, Outcome> {
+        absent()
+    }
+
+    fn refresh_application<'a>(
+        &'a self,
+        _: &'a Actor,
+        _: ApplicationId,
+        _: RefreshKind,
+    ) -> Answer<'a, Outcome> {
+        absent()
+    }
+
+    fn terminate_operation<'a>(&'a self, _: &'a Actor, _: ApplicationId) -> Answer<'a, Outcome> {
+        absent()
+    }
+}
+
+fn absent<'a, T>() -> Answer<'a, T> {
+    Box::pin(async { Err(AppError::NotFound { what: "What you look for".into() }) })
+}
+
+/// One person with one session.
+#[derive(Default)]
+pub(crate) struct FakeSessions {
+    ended: AtomicBool,
+    /// The address of whoever signed in last.
+    pub(crate) address: Mutex<Option<String>>,
+}
+
+impl FakeSessions {
+    /// Returns the token of the session.
+    pub(crate) fn token(&self) -> &'static str {
+        TOKEN
+    }
+
+    /// Ends the session from elsewhere.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Sessions for FakeSessions {
+    fn sign_in<'a>(
+        &'a self,
+        name: &'a str,
+        password: SecretString,
+        caller: &'a Caller,
+    ) -> Answer<'a, SecretString> {
+        Box::pin(async move {
+            *self.address.lock().expect("unpoisoned") = caller.address_text();
+            if name == "admin" && password.expose_secret() == PASSWORD {
+                return Ok(TOKEN.into());
+            }
+            Err(AppError::Invalid { field: "Name or password".into(), why: "they do not match".into() })
+        })
+    }
+
+    fn actor_of<'a>(&'a self, token: &'a str, caller: &'a Caller) -> Answer<'a, Option<Actor>> {
+        Box::pin(async move {
+            let lives = token == TOKEN && !self.ended.load(Ordering::SeqCst);
+            Ok(lives.then(|| Actor {
+                name: "admin".into(),
+                kind: ActorKind::LocalAdmin,
+                groups: Vec::new(),
+                request_id: caller.request_id.clone(),
+                address: caller.address_text(),
+            }))
+        })
+    }
+
+    fn sign_out<'a>(&'a self, _: &'a Actor, _: &'a str) -> Answer<'a, ()> {
+        Box::pin(async {
+            self.end();
+            Ok(())
+        })
+    }
+}
+
+/// Ready, unless a test says why not.
+#[derive(Default)]
+pub(crate) struct FakeReadiness {
+    pub(crate) why_not: Mutex<Option<String>>,
+}
+
+impl Readiness for FakeReadiness {
+    fn readiness(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
+        let why_not = self.why_not.lock().expect("unpoisoned").clone();
+        Box::pin(async { why_not.map_or(Ok(()), Err) })
+    }
+}
