@@ -22,7 +22,7 @@ use crate::{
     tasks::Tasks,
 };
 
-pub use lease::take_lease;
+pub use lease::{release_lease, take_lease};
 pub use moment::Moment;
 pub use private_server::{PrivateServer, default_data_dir};
 pub use upkeep::keep_up;

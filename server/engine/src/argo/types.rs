@@ -328,7 +328,7 @@ pub struct OperationState {
     #[serde(default, deserialize_with = "or_default")]
     pub operation: Operation,
     #[serde(default, deserialize_with = "or_default")]
-    pub sync_result: RevisionOnly,
+    pub sync_result: SyncResult,
 }
 
 /// The revision of a sync result.
@@ -372,6 +372,14 @@ pub struct SyncResult {
     pub revision: RevisionOnly,
     #[serde(default, deserialize_with = "or_default")]
     pub resources: Vec<ResourceResult>,
+}
+
+impl SyncResult {
+    /// Returns what the first resource that failed says: Argo CD's own message tells only that some did.
+    pub fn failure(&self) -> Option<String> {
+        let has_failed = |it: &&ResourceResult| it.status == "SyncFailed" || matches!(it.hook_phase.as_str(), "Failed" | "Error");
+        self.resources.iter().find(has_failed).map(|it| format!("{} {}: {}", it.kind, it.name, it.message))
+    }
 }
 
 /// What an operation did to one resource.

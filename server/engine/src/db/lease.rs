@@ -24,3 +24,14 @@ pub async fn take_lease(db: &Db, name: &str, holder: &str, ttl: Duration) -> Res
     .map_err(failed("take a lease"))?;
     Ok(taken.rows_affected() == 1)
 }
+
+/// Gives a lease back, where it is still the holder's.
+pub async fn release_lease(db: &Db, name: &str, holder: &str) -> Result<()> {
+    sqlx::query("DELETE FROM leases WHERE name = $1 AND holder = $2")
+        .bind(name)
+        .bind(holder)
+        .execute(db.pool())
+        .await
+        .map_err(failed("release a lease"))?;
+    Ok(())
+}

@@ -371,7 +371,8 @@ fn resources(snapshot: &Snapshot, row: &Row, parts: &Parts) -> Vec<Resource> {
                 sync: (!resource.status.is_empty()).then(|| Sync::parse(&resource.status)),
                 wave: resource.sync_wave,
                 hook: hook.or_else(|| resource.hook.then(|| "Hook".to_owned())),
-                requires_pruning: resource.requires_pruning,
+                // A hook that has run is in no manifest, and no prune would delete it.
+                requires_pruning: resource.requires_pruning && !resource.hook,
                 created_at: live.and_then(|(_, created)| *created),
             }
         })

@@ -180,7 +180,7 @@ impl Environments {
             name: rule.name.clone(),
             rank: self.tag_rank(rank),
             protected: rule.protected,
-            why: format!("{}, for {why}", rule.name),
+            why,
         }
     }
 
@@ -248,7 +248,7 @@ mod tests {
             panic!("not known")
         };
         assert_eq!((name.as_str(), rank, protected), ("prod", 2, true));
-        assert_eq!(why, "prod, for it deploys to cluster prod from apps/web-app/overlays/prod");
+        assert_eq!(why, "it deploys to cluster prod from apps/web-app/overlays/prod");
     }
 
     #[test]

@@ -150,12 +150,21 @@ pub struct Requested {
 pub struct Operation {
     pub phase: Phase,
     pub message: String,
+    /// What the first resource that failed says, where one did.
+    pub failure: Option<String>,
     pub started_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub revision: Option<String>,
     pub started_by: Option<String>,
     pub automated: bool,
     pub audit_id: Option<String>,
+}
+
+impl Operation {
+    /// Returns why it failed, as near to the cause as is known.
+    pub fn cause(&self) -> &str {
+        self.failure.as_deref().unwrap_or(&self.message)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -488,9 +497,10 @@ impl Indexer {
             Some(Operation {
                 phase: Phase::parse(&state.phase)?,
                 message: shorten(&state.message),
+                failure: state.sync_result.failure().map(|failure| shorten(&failure)),
                 started_at: state.started_at.map(Timestamp::from),
                 finished_at: state.finished_at.map(Timestamp::from),
-                revision: state.sync_result.revision(),
+                revision: state.sync_result.revision.revision(),
                 started_by: state.operation.initiated_by.person(),
                 automated: state.operation.initiated_by.automated,
                 audit_id: state.operation.audit_id().map(str::to_owned),

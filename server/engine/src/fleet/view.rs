@@ -91,23 +91,24 @@ pub fn reason(snapshot: &Snapshot, row: &Row, now: Timestamp) -> String {
             "The controller did not pick this up in {PICK_UP_SECONDS} s: check that Argo CD's application controller runs"
         );
     }
+    // Pods that fail are the cause; a failed sync, or a rollout past its deadline, is often what came of it.
+    let survey = snapshot.clusters.get(&row.cluster).and_then(|cluster| cluster.survey.as_ref());
+    if row.health != Health::Healthy
+        && let Some(pods) = survey.and_then(|survey| survey.reason_of(&row.id))
+    {
+        return pods;
+    }
     if let Some(operation) = &row.operation {
         match operation.phase {
-            Phase::Failed => return format!("Sync failed: {}", operation.message),
-            Phase::Error => return format!("Sync ended in an error: {}", operation.message),
+            Phase::Failed => return format!("Sync failed: {}", operation.cause()),
+            Phase::Error => return format!("Sync ended in an error: {}", operation.cause()),
             Phase::Running if operation.message.contains("blocked by sync window") => {
                 return "Its sync waits for a sync window to open; terminate it to let another start".into();
             }
             _ => {}
         }
     }
-    let survey = snapshot.clusters.get(&row.cluster).and_then(|cluster| cluster.survey.as_ref());
     let is_well = row.health == Health::Healthy && row.sync == Sync::Synced;
-    if row.health != Health::Healthy
-        && let Some(pods) = survey.and_then(|survey| survey.reason_of(&row.id))
-    {
-        return pods;
-    }
     match &row.condition {
         Some(condition) => condition.clone(),
         None if is_well => String::new(),

@@ -1,0 +1,142 @@
+//! Signing in and out, and how a session ends.
+
+use std::{io::Write as _, time::Duration};
+
+use engine::{
+    access::{Access, AdminPassword},
+    audit::{self, Ending},
+    db::Db,
+};
+use model::{AppError, actor::ActorKind};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::support::{admin, as_owner, count, database};
+
+const PASSWORD: &str = "correct horse";
+
+async fn access(db: &Db) -> Access {
+    let access = Access::new(db.clone());
+    let printed =
+        access.ensure_local_admin(AdminPassword::Env(PASSWORD.into())).await.expect("sets the password");
+    assert!(printed.is_none(), "a given password is never printed");
+    access
+}
+
+async fn sign_in(access: &Access, name: &str, password: &str) -> Result<String, AppError> {
+    let signed_in = access.sign_in(name, password.into(), "request-1", Some("192.0.2.1")).await;
+    signed_in.map(|token| token.expose().to_owned())
+}
+
+async fn is_signed_in(access: &Access, token: &str) -> bool {
+    access.actor_of(token, "request-2", None).await.expect("answers").is_some()
+}
+
+#[tokio::test]
+async fn a_session_begins_and_ends() {
+    let db = database().await;
+    let access = access(&db).await;
+    let token = sign_in(&access, "admin", PASSWORD).await.expect("signs in");
+    let actor =
+        access.actor_of(&token, "request-2", Some("192.0.2.1")).await.expect("answers").expect("is known");
+    assert_eq!(
+        (actor.name.as_str(), actor.kind, actor.request_id.as_str()),
+        ("admin", ActorKind::LocalAdmin, "request-2")
+    );
+    assert_eq!(count(&db, "SELECT count(*) FROM sessions WHERE octet_length(token_hash) = 32").await, 1);
+
+    access.sign_out(&actor, &token).await.expect("signs out");
+    assert!(!is_signed_in(&access, &token).await, "at once in the same replica");
+    let verbs: Vec<_> =
+        audit::list(&db, 4).await.expect("reads").into_iter().map(|event| event.verb).collect();
+    assert_eq!(verbs, ["sign_out", "sign_out", "sign_in", "sign_in"]);
+}
+
+#[tokio::test]
+async fn a_wrong_name_and_a_wrong_password_look_the_same_and_are_on_record() {
+    let db = database().await;
+    let access = access(&db).await;
+    let wrong_password = sign_in(&access, "admin", "wrong horse").await.expect_err("is wrong");
+    let wrong_name = sign_in(&access, "secret-typed-as-name", PASSWORD).await.expect_err("is wrong");
+    assert_eq!(wrong_password, wrong_name);
+    let events = audit::list(&db, 4).await.expect("reads");
+    assert_eq!(events.iter().filter(|event| event.result == Some(Ending::Denied)).count(), 2);
+    assert!(!format!("{events:?}").contains("secret-typed-as-name"));
+}
+
+#[tokio::test]
+async fn attempts_are_limited_and_the_refusals_recorded_once() {
+    let db = database().await;
+    let access = access(&db).await;
+    for _ in 0..5 {
+        let error = sign_in(&access, "admin", "wrong horse").await.expect_err("is wrong");
+        assert!(matches!(error, AppError::Invalid { .. }));
+    }
+    for _ in 0..3 {
+        let error = sign_in(&access, "admin", PASSWORD).await.expect_err("is too many");
+        assert!(matches!(error, AppError::RateLimited { retry_seconds: 1..=60 }), "{error:?}");
+    }
+    assert_eq!(count(&db, "SELECT count(*) FROM audit_events WHERE outcome = 'refused'").await, 1);
+    let elsewhere = access.sign_in("admin", PASSWORD.into(), "request-1", Some("192.0.2.2")).await;
+    elsewhere.expect("others may still sign in");
+}
+
+#[tokio::test]
+async fn a_session_ends_by_idleness_by_age_and_by_revocation() {
+    for end in [
+        "UPDATE sessions SET last_seen_at = now() - interval '8 hours 1 minute'",
+        "UPDATE sessions SET expires_at = now()",
+        "UPDATE sessions SET revoked_at = now()",
+    ] {
+        let db = database().await;
+        let (one, other) = (access(&db).await, access(&db).await);
+        let token = sign_in(&one, "admin", PASSWORD).await.expect("signs in");
+        assert!(is_signed_in(&one, &token).await && is_signed_in(&other, &token).await);
+        as_owner(&db, end).await;
+        tokio::time::sleep(Duration::from_millis(2050)).await;
+        assert!(!is_signed_in(&one, &token).await && !is_signed_in(&other, &token).await, "{end}");
+    }
+}
+
+#[tokio::test]
+async fn tokens_that_never_were_are_nobodys() {
+    let access = access(&database().await).await;
+    for token in ["", "x", "0123456789012345678901234567890123456789012", "' OR 1 = 1 --"] {
+        assert!(!is_signed_in(&access, token).await, "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_generated_password_is_returned_once_and_works() {
+    let db = database().await;
+    let one = Access::new(db.clone());
+    let password = one.ensure_local_admin(AdminPassword::Generate).await.expect("makes").expect("is new");
+    assert!(one.ensure_local_admin(AdminPassword::Generate).await.expect("is there").is_none());
+    sign_in(&one, "admin", password.expose_secret()).await.expect("signs in");
+}
+
+#[tokio::test]
+async fn a_changed_password_ends_all_sessions_and_an_unchanged_one_none() {
+    let db = database().await;
+    let access = access(&db).await;
+    let token = sign_in(&access, "admin", PASSWORD).await.expect("signs in");
+    access.ensure_local_admin(AdminPassword::Env(PASSWORD.into())).await.expect("is the same");
+    assert!(is_signed_in(&access, &token).await);
+
+    let path = std::env::temp_dir().join(format!("quarterdeck-password-{}", std::process::id()));
+    writeln!(std::fs::File::create(&path).expect("creates"), "battery staple").expect("writes");
+    access.ensure_local_admin(AdminPassword::File(path.clone())).await.expect("is another");
+    std::fs::remove_file(path).expect("removes");
+    assert!(!is_signed_in(&access, &token).await);
+    assert!(sign_in(&access, "admin", PASSWORD).await.is_err());
+    sign_in(&access, "admin", "battery staple").await.expect("signs in");
+    assert_eq!(admin().name, audit::list(&db, 1).await.expect("reads")[0].actor.name);
+}
+
+#[tokio::test]
+async fn a_short_password_and_a_missing_file_are_refused() {
+    let access = Access::new(database().await);
+    let short = access.ensure_local_admin(AdminPassword::Env(SecretString::from("short"))).await;
+    assert!(short.expect_err("is too short").to_string().contains("8 characters"));
+    let missing = access.ensure_local_admin(AdminPassword::File("/nowhere/password".into())).await;
+    assert!(missing.expect_err("is missing").to_string().contains("/nowhere/password"));
+}

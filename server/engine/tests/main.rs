@@ -1,0 +1,8 @@
+//! The engine with a real PostgreSQL. One binary; each test has a database of its own.
+
+mod access;
+mod audit;
+mod db;
+mod history;
+mod private_server;
+mod support;
