@@ -81,7 +81,8 @@ pub struct ListApplications {
 impl ListApplications {
     /// Returns whether any filter is set.
     pub fn is_filtered(&self) -> bool {
-        let lists = [&self.health, &self.sync, &self.operation, &self.project, &self.cluster, &self.environment];
+        let lists =
+            [&self.health, &self.sync, &self.operation, &self.project, &self.cluster, &self.environment];
         !self.q.trim().is_empty() || lists.into_iter().any(|list| !list.is_empty())
     }
 }

@@ -30,7 +30,11 @@ pub trait Fleet {
     /// Returns the counts in the sidebar.
     fn get_navigation<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Navigation>;
     /// Returns one page of Applications, filtered, sorted and counted.
-    fn list_applications<'a>(&'a self, actor: &'a Actor, query: ListApplications) -> Answer<'a, ApplicationList>;
+    fn list_applications<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: ListApplications,
+    ) -> Answer<'a, ApplicationList>;
     /// Returns one Application with its resources, last operation and history.
     fn get_application<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, ApplicationDetail>;
     /// Returns all clusters.
@@ -48,8 +52,12 @@ pub trait Operations {
     /// Asks Argo CD to sync; returns once the operation is written.
     fn sync_application<'a>(&'a self, actor: &'a Actor, request: SyncApplication) -> Answer<'a, Outcome>;
     /// Asks Argo CD to compare with Git again; returns once that is done, or after 30 s.
-    fn refresh_application<'a>(&'a self, actor: &'a Actor, id: ApplicationId, kind: RefreshKind)
-    -> Answer<'a, Outcome>;
+    fn refresh_application<'a>(
+        &'a self,
+        actor: &'a Actor,
+        id: ApplicationId,
+        kind: RefreshKind,
+    ) -> Answer<'a, Outcome>;
     /// Asks Argo CD to end the running operation.
     fn terminate_operation<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, Outcome>;
 }

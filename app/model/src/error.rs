@@ -37,7 +37,9 @@ pub enum AppError {
     #[error("{what} does not answer: {why}. Nothing was changed; try again in a moment.")]
     Unavailable { what: String, why: String },
     /// Our fault; the log has the details under the request id.
-    #[error("Something went wrong on our side. Try again; if it stays, give request id {request_id} to an administrator.")]
+    #[error(
+        "Something went wrong on our side. Try again; if it stays, give request id {request_id} to an administrator."
+    )]
     Internal { request_id: String },
     /// The call did not reach the server, or its answer made no sense.
     #[error("The server could not be reached: {why}. Try again in a moment.")]

@@ -39,7 +39,8 @@ impl Timestamp {
 
     /// Returns the moment in RFC 3339, to the second, in UTC; the epoch for a moment out of range.
     pub fn iso(self) -> String {
-        let moment = jiff::Timestamp::from_second(self.0.div_euclid(1000)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let moment =
+            jiff::Timestamp::from_second(self.0.div_euclid(1000)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         moment.to_string()
     }
 

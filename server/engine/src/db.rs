@@ -56,7 +56,13 @@ impl Db {
     /// Starts or adopts the private server under `data_dir`, and keeps it up by one of `tasks`.
     pub async fn private(data_dir: &Path, tasks: &Tasks) -> Result<(Self, PrivateServer)> {
         let (server, options) = PrivateServer::start(data_dir, tasks).await?;
-        Ok((Self::open(options).await?, server))
+        match Self::open(options).await {
+            Ok(db) => Ok((db, server)),
+            Err(error) => {
+                server.stop().await?;
+                Err(error)
+            }
+        }
     }
 
     /// Returns the pool of the program's connections.

@@ -127,17 +127,8 @@ impl Engine {
             details: details.clone(),
             tasks: tasks.clone(),
         };
-        let engine = Self {
-            access,
-            db,
-            private_server,
-            index,
-            details,
-            operator,
-            tasks,
-            metrics,
-            generated_password,
-        };
+        let engine =
+            Self { access, db, private_server, index, details, operator, tasks, metrics, generated_password };
         engine.start_tasks(indexer, settings.retention);
         let surveys = Arc::new(Semaphore::new(SURVEYS_AT_ONCE));
         for (setting, config) in planes {
@@ -157,7 +148,8 @@ impl Engine {
                 Ok(())
             }
         });
-        let (db, queue) = (self.db.clone(), Arc::new(tokio::sync::Mutex::new(HistoryQueue { queue, waiting: Vec::new() })));
+        let (db, queue) =
+            (self.db.clone(), Arc::new(tokio::sync::Mutex::new(HistoryQueue { queue, waiting: Vec::new() })));
         self.tasks.supervise("write history", move || {
             let (db, queue) = (db.clone(), queue.clone());
             async move { queue.lock().await.write(&db).await }
@@ -224,7 +216,11 @@ impl Engine {
     pub async fn readiness(&self) -> Result<(), String> {
         self.db.ping().await.map_err(|error| format!("the database does not answer: {error}"))?;
         let snapshot = self.index.load();
-        match snapshot.planes.iter().find(|(_, plane)| !plane.listed && plane.freshness == Freshness::Connecting) {
+        match snapshot
+            .planes
+            .iter()
+            .find(|(_, plane)| !plane.listed && plane.freshness == Freshness::Connecting)
+        {
             Some((name, _)) => Err(format!("the Applications of control plane {name} are not listed yet")),
             None => Ok(()),
         }
@@ -261,7 +257,11 @@ impl Fleet for Engine {
         Box::pin(async move { Ok(view::navigation(&*self.snapshot(actor)?, &actor.name)) })
     }
 
-    fn list_applications<'a>(&'a self, actor: &'a Actor, query: ListApplications) -> Answer<'a, ApplicationList> {
+    fn list_applications<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: ListApplications,
+    ) -> Answer<'a, ApplicationList> {
         Box::pin(async move { Ok(view::application_list(&*self.snapshot(actor)?, &query, now())) })
     }
 
@@ -269,7 +269,8 @@ impl Fleet for Engine {
         Box::pin(async move {
             let snapshot = self.snapshot(actor)?;
             let row = snapshot.row(&id).ok_or_else(|| not_found(&id).into_answer(actor))?;
-            let object = Object::Application { id: &id, project: &row.project, environment: row.environment.name() };
+            let object =
+                Object::Application { id: &id, project: &row.project, environment: row.environment.name() };
             authorize(actor, Verb::Get, &object)?;
             let history = history::of_application(&self.db, &id, HISTORY_SHOWN).await;
             let history = history.map_err(|error| error.into_answer(actor))?;
@@ -297,7 +298,9 @@ impl Fleet for Engine {
 
 impl Operations for Engine {
     fn preview_sync<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, SyncPreview> {
-        Box::pin(async move { self.operator.preview_sync(actor, &id).await.map_err(|it| it.into_answer(actor)) })
+        Box::pin(
+            async move { self.operator.preview_sync(actor, &id).await.map_err(|it| it.into_answer(actor)) },
+        )
     }
 
     fn sync_application<'a>(&'a self, actor: &'a Actor, request: SyncApplication) -> Answer<'a, Outcome> {
@@ -310,7 +313,9 @@ impl Operations for Engine {
         id: ApplicationId,
         kind: RefreshKind,
     ) -> Answer<'a, Outcome> {
-        Box::pin(async move { self.operator.refresh(actor, &id, kind).await.map_err(|it| it.into_answer(actor)) })
+        Box::pin(
+            async move { self.operator.refresh(actor, &id, kind).await.map_err(|it| it.into_answer(actor)) },
+        )
     }
 
     fn terminate_operation<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, Outcome> {
@@ -344,7 +349,10 @@ impl HistoryQueue {
 
 fn client(name: &str, config: &kube::Config) -> Result<Client> {
     Client::try_from(config.clone()).map_err(|error| {
-        Error::Setting(format!("control plane {name}: its kubeconfig cannot be used: {}", explain_kube(&error)))
+        Error::Setting(format!(
+            "control plane {name}: its kubeconfig cannot be used: {}",
+            explain_kube(&error)
+        ))
     })
 }
 

@@ -123,7 +123,7 @@ impl Tasks {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::error!(task = entry.name, error = chain(&error), "task failed"),
                 Err(panic) => {
-                    tracing::error!(task = entry.name, error = panic_text(&*panic), "task panicked")
+                    tracing::error!(task = entry.name, error = panic_text(&*panic), "task panicked");
                 }
             }
         });

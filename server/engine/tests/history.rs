@@ -145,7 +145,7 @@ async fn what_happened_while_we_were_away_is_filled_in_once() {
     let db = database().await;
     let first = Observation { past: vec![deploy(1), deploy(10)], ..syncing(20, 10, Phase::Succeeded) };
     for _ in 0..2 {
-        record(&db, &[first.clone()]).await.expect("records");
+        record(&db, std::slice::from_ref(&first)).await.expect("records");
     }
     let known = [(Phase::Succeeded, Some(at(20)), false), (Phase::Succeeded, Some(at(6)), true)];
     assert_eq!(operations(&db).await, known, "what the object itself shows is no backfill");

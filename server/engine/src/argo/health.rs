@@ -26,7 +26,13 @@ pub const JUDGED: &[Judged] = &[
     Judged { group: "apps", kind: "DaemonSet", version: "v1", plural: "daemonsets", rule: daemon_set },
     Judged { group: "", kind: "Pod", version: "v1", plural: "pods", rule: pod },
     Judged { group: "", kind: "Service", version: "v1", plural: "services", rule: service },
-    Judged { group: "", kind: "PersistentVolumeClaim", version: "v1", plural: "persistentvolumeclaims", rule: claim },
+    Judged {
+        group: "",
+        kind: "PersistentVolumeClaim",
+        version: "v1",
+        plural: "persistentvolumeclaims",
+        rule: claim,
+    },
     Judged { group: "batch", kind: "Job", version: "v1", plural: "jobs", rule: job },
     Judged { group: "networking.k8s.io", kind: "Ingress", version: "v1", plural: "ingresses", rule: ingress },
     Judged {
@@ -36,7 +42,13 @@ pub const JUDGED: &[Judged] = &[
         plural: "horizontalpodautoscalers",
         rule: autoscaler,
     },
-    Judged { group: "apiregistration.k8s.io", kind: "APIService", version: "v1", plural: "apiservices", rule: api_service },
+    Judged {
+        group: "apiregistration.k8s.io",
+        kind: "APIService",
+        version: "v1",
+        plural: "apiservices",
+        rule: api_service,
+    },
 ];
 
 /// Finds the rule of a kind.
@@ -92,7 +104,9 @@ fn deployment(object: &Value) -> Verdict {
     if is_behind(object) {
         return progressing("the rollout is not observed yet");
     }
-    if let Some(late) = condition(object, "Progressing").filter(|it| it["reason"] == "ProgressDeadlineExceeded") {
+    if let Some(late) =
+        condition(object, "Progressing").filter(|it| it["reason"] == "ProgressDeadlineExceeded")
+    {
         return degraded(format!("past its progress deadline: {}", text(&late["message"])));
     }
     let wanted = spec["replicas"].as_i64().unwrap_or(1);
@@ -118,7 +132,11 @@ fn replica_set(object: &Value) -> Verdict {
     }
     let wanted = spec_replicas(object);
     let available = number(&object["status"]["availableReplicas"]);
-    if available < wanted { progressing(format!("{available} of {wanted} replicas are available")) } else { HEALTHY }
+    if available < wanted {
+        progressing(format!("{available} of {wanted} replicas are available"))
+    } else {
+        HEALTHY
+    }
 }
 
 fn spec_replicas(object: &Value) -> i64 {
@@ -135,7 +153,9 @@ fn stateful_set(object: &Value) -> Verdict {
         return progressing(format!("{ready} of {wanted} replicas are ready"));
     }
     let strategy = &spec["updateStrategy"];
-    if let Some(partition) = strategy["rollingUpdate"]["partition"].as_i64().filter(|_| strategy["type"] == "RollingUpdate") {
+    if let Some(partition) =
+        strategy["rollingUpdate"]["partition"].as_i64().filter(|_| strategy["type"] == "RollingUpdate")
+    {
         let updated = number(&status["updatedReplicas"]);
         if partition > 0 {
             let wanted = wanted - partition;
@@ -161,7 +181,8 @@ fn daemon_set(object: &Value) -> Verdict {
     }
     let status = &object["status"];
     let wanted = number(&status["desiredNumberScheduled"]);
-    let (updated, available) = (number(&status["updatedNumberScheduled"]), number(&status["numberAvailable"]));
+    let (updated, available) =
+        (number(&status["updatedNumberScheduled"]), number(&status["numberAvailable"]));
     if updated < wanted {
         progressing(format!("{updated} of {wanted} pods are updated"))
     } else if available < wanted {
@@ -174,7 +195,8 @@ fn daemon_set(object: &Value) -> Verdict {
 fn pod(object: &Value) -> Verdict {
     let status = &object["status"];
     let restarts_always = object["spec"]["restartPolicy"].as_str().unwrap_or("Always") == "Always";
-    let containers = || list(&status["initContainerStatuses"]).iter().chain(list(&status["containerStatuses"]));
+    let containers =
+        || list(&status["initContainerStatuses"]).iter().chain(list(&status["containerStatuses"]));
     if restarts_always {
         let waiting = containers().map(|it| &it["state"]["waiting"]).find(|waiting| {
             let reason = text(&waiting["reason"]);
@@ -208,7 +230,10 @@ fn pod_failure(status: &Value) -> String {
     if let Some(message) = status["message"].as_str() {
         return message.to_owned();
     }
-    let ended = list(&status["containerStatuses"]).iter().map(|it| &it["state"]["terminated"]).find(|it| !it.is_null());
+    let ended = list(&status["containerStatuses"])
+        .iter()
+        .map(|it| &it["state"]["terminated"])
+        .find(|it| !it.is_null());
     ended.map_or_else(
         || "it failed".into(),
         |it| format!("exit code {}: {}", number(&it["exitCode"]), text(&it["reason"])),
@@ -223,7 +248,8 @@ fn reason_and_message(state: &Value) -> String {
 }
 
 fn service(object: &Value) -> Verdict {
-    let is_waiting = object["spec"]["type"] == "LoadBalancer" && list(&object["status"]["loadBalancer"]["ingress"]).is_empty();
+    let is_waiting = object["spec"]["type"] == "LoadBalancer"
+        && list(&object["status"]["loadBalancer"]["ingress"]).is_empty();
     if is_waiting { progressing("it waits for an address of the load balancer") } else { HEALTHY }
 }
 
@@ -278,8 +304,9 @@ fn autoscaler(object: &Value) -> Verdict {
             return degraded(text(&it["message"]));
         }
     }
-    let is_settled =
-        ["AbleToScale", "ScalingLimited"].iter().any(|kind| condition(object, kind).is_some_and(|it| it["status"] == "True"));
+    let is_settled = ["AbleToScale", "ScalingLimited"]
+        .iter()
+        .any(|kind| condition(object, kind).is_some_and(|it| it["status"] == "True"));
     if is_settled { HEALTHY } else { progressing("it waits for its first metrics") }
 }
 
@@ -303,17 +330,20 @@ mod tests {
 
     #[test]
     fn a_deployment_is_judged_by_its_rollout() {
-        let base = |status: Value| {
-            json!({"metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": status})
-        };
+        let base =
+            |status: Value| json!({"metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": status});
         let judge = |status| assess("apps", "Deployment", base(status)).0;
         assert_eq!(judge(json!({"observedGeneration": 1})), Health::Progressing);
         assert_eq!(
-            judge(json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3})),
+            judge(
+                json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3})
+            ),
             Health::Healthy
         );
         assert_eq!(
-            judge(json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 3, "availableReplicas": 3})),
+            judge(
+                json!({"observedGeneration": 2, "replicas": 4, "updatedReplicas": 3, "availableReplicas": 3})
+            ),
             Health::Progressing
         );
         let late = judge(json!({"observedGeneration": 2, "conditions": [
@@ -335,16 +365,22 @@ mod tests {
 
     #[test]
     fn a_job_is_judged_by_its_conditions() {
-        let judge = |conditions: Value| assess("batch", "Job", json!({"status": {"conditions": conditions}})).0;
+        let judge =
+            |conditions: Value| assess("batch", "Job", json!({"status": {"conditions": conditions}})).0;
         assert_eq!(judge(json!([])), Health::Progressing);
         assert_eq!(judge(json!([{"type": "Complete", "status": "True"}])), Health::Healthy);
-        assert_eq!(judge(json!([{"type": "Failed", "status": "True", "message": "backoff"}])), Health::Degraded);
+        assert_eq!(
+            judge(json!([{"type": "Failed", "status": "True", "message": "backoff"}])),
+            Health::Degraded
+        );
     }
 
     #[test]
     fn odd_objects_do_not_panic() {
         for judged in JUDGED {
-            for object in [json!(null), json!({}), json!([]), json!({"status": "x", "spec": 3, "metadata": []})] {
+            for object in
+                [json!(null), json!({}), json!([]), json!({"status": "x", "spec": 3, "metadata": []})]
+            {
                 let _verdict = judged.assess(&object);
             }
         }

@@ -66,7 +66,11 @@ impl Operator {
         };
         let resources = || application.status.resources.iter().filter(|resource| !resource.hook);
         Ok(SyncPreview {
-            typed_environment: row.environment.name().filter(|_| row.environment.is_protected()).map(str::to_owned),
+            typed_environment: row
+                .environment
+                .name()
+                .filter(|_| row.environment.is_protected())
+                .map(str::to_owned),
             cluster: row.cluster.name.clone(),
             out_of_sync: resources().filter(|it| it.status == "OutOfSync").map(reference).collect(),
             pruned: resources().filter(|it| it.requires_pruning).map(reference).collect(),
@@ -123,7 +127,8 @@ impl Operator {
         }
         self.follow(actor.clone(), id.clone(), row.uid.clone(), audit_id);
         let act = if request.dry_run { "A dry run of" } else { "The sync of" };
-        let what = if resources.is_empty() { String::new() } else { format!(" ({} resources)", resources.len()) };
+        let what =
+            if resources.is_empty() { String::new() } else { format!(" ({} resources)", resources.len()) };
         let sentence = format!("{act} {}{what} is asked for.", id.name);
         Ok(Outcome { audit_id: audit_id.to_string(), sentence })
     }
@@ -159,7 +164,8 @@ impl Operator {
             return Err(error);
         }
         audit::finish(&self.db, audit_id, actor, audit::Outcome::succeeded()).await?;
-        let sentence = format!("{} was compared with Git in {:.1} s.", id.name, begin.elapsed().as_secs_f64());
+        let sentence =
+            format!("{} was compared with Git in {:.1} s.", id.name, begin.elapsed().as_secs_f64());
         Ok(Outcome { audit_id: audit_id.to_string(), sentence })
     }
 
@@ -183,7 +189,9 @@ impl Operator {
         let written = self
             .patch(id, application, |application| match not_running(application) {
                 Some(error) => Err(Error::Answer(error)),
-                None => Ok(vec![json!({"op": "replace", "path": "/status/operationState/phase", "value": "Terminating"})]),
+                None => Ok(vec![
+                    json!({"op": "replace", "path": "/status/operationState/phase", "value": "Terminating"}),
+                ]),
             })
             .await;
         if let Err(error) = written {
@@ -215,14 +223,29 @@ impl Operator {
         Ok(())
     }
 
-    fn find(&self, actor: &Actor, verb: Verb, id: &ApplicationId) -> Result<(std::sync::Arc<Snapshot>, std::sync::Arc<Row>)> {
+    fn find(
+        &self,
+        actor: &Actor,
+        verb: Verb,
+        id: &ApplicationId,
+    ) -> Result<(std::sync::Arc<Snapshot>, std::sync::Arc<Row>)> {
         let snapshot = self.index.load();
         let row = snapshot.row(id).cloned().ok_or_else(|| not_found(id))?;
-        authorize(actor, verb, &Object::Application { id, project: &row.project, environment: row.environment.name() })?;
+        authorize(
+            actor,
+            verb,
+            &Object::Application { id, project: &row.project, environment: row.environment.name() },
+        )?;
         Ok((snapshot, row))
     }
 
-    async fn refuse_denied(&self, actor: &Actor, id: &ApplicationId, verb: &'static str, error: Error) -> Result<Error> {
+    async fn refuse_denied(
+        &self,
+        actor: &Actor,
+        id: &ApplicationId,
+        verb: &'static str,
+        error: Error,
+    ) -> Result<Error> {
         if let Error::Answer(answer) = &error {
             let intent = Intent { verb, object: object_of(id), environment: None, details: json!({}) };
             audit::refuse(&self.db, actor, intent, audit::Outcome::denied(answer.to_string())).await?;
@@ -259,7 +282,8 @@ impl Operator {
         let server = || format!("control plane {}", id.control_plane);
         for attempt in 1..=PATCH_TRIES {
             let version = application.metadata.resource_version.clone().unwrap_or_default();
-            let mut patch = vec![json!({"op": "test", "path": "/metadata/resourceVersion", "value": version})];
+            let mut patch =
+                vec![json!({"op": "test", "path": "/metadata/resourceVersion", "value": version})];
             patch.extend(patch_of(&application)?);
             let patch: json_patch::Patch =
                 serde_json::from_value(Value::Array(patch)).map_err(|error| Error::Bug(error.to_string()))?;
@@ -270,17 +294,29 @@ impl Operator {
                 Ok(Ok(_)) => return Ok(()),
                 Ok(Err(error)) => error,
                 Err(_) => {
-                    return Err(Error::Timeout { server: server(), what: "take the change", seconds: PATCH_TIMEOUT.as_secs() });
+                    return Err(Error::Timeout {
+                        server: server(),
+                        what: "take the change",
+                        seconds: PATCH_TIMEOUT.as_secs(),
+                    });
                 }
             };
             // A failed test answers 422 without details, a write in between 409: only a new read tells which it was.
             let is_conflict = matches!(&error, kube::Error::Api(status) if matches!(status.code, 409 | 422));
             if !is_conflict {
-                return Err(Error::Kube { server: server(), what: "take the change", source: Box::new(error) });
+                return Err(Error::Kube {
+                    server: server(),
+                    what: "take the change",
+                    source: Box::new(error),
+                });
             }
             let newer = self.details.read(id).await?;
             if newer.metadata.resource_version == application.metadata.resource_version {
-                return Err(Error::Kube { server: server(), what: "take the change", source: Box::new(error) });
+                return Err(Error::Kube {
+                    server: server(),
+                    what: "take the change",
+                    source: Box::new(error),
+                });
             }
             application = newer;
             tokio::time::sleep(Duration::from_millis(50) * attempt * attempt).await;
@@ -301,7 +337,11 @@ impl Operator {
             Ok(Err(source)) => {
                 Err(Error::Kube { server: server(), what: "take the refresh", source: Box::new(source) })
             }
-            Err(_) => Err(Error::Timeout { server: server(), what: "take the refresh", seconds: PATCH_TIMEOUT.as_secs() }),
+            Err(_) => Err(Error::Timeout {
+                server: server(),
+                what: "take the refresh",
+                seconds: PATCH_TIMEOUT.as_secs(),
+            }),
         }
     }
 
@@ -417,7 +457,10 @@ fn refusal(snapshot: &Snapshot, row: &Row, application: &FullApplication) -> Opt
         return Some(why);
     }
     if let Freshness::Stale { why, .. } | Freshness::Unreachable { why, .. } = snapshot.freshness(row) {
-        return Some(format!("Cluster {} does not answer ({why}), so a sync cannot be done.", row.cluster.name));
+        return Some(format!(
+            "Cluster {} does not answer ({why}), so a sync cannot be done.",
+            row.cluster.name
+        ));
     }
     let verdict = snapshot.window_verdict(row)?;
     (!verdict.allowed).then(|| format!("A sync window denies it: {}.", verdict.why))
@@ -425,14 +468,20 @@ fn refusal(snapshot: &Snapshot, row: &Row, application: &FullApplication) -> Opt
 
 /// Says which operation is in the way; none where none is.
 fn busy(application: &FullApplication) -> Option<String> {
-    let by = |person: Option<String>| person.map_or_else(|| "Argo CD".to_owned(), |person| person);
+    let by = |person: Option<String>| person.unwrap_or_else(|| "Argo CD".to_owned());
     if let Some(operation) = &application.operation {
-        return Some(format!("Another operation is already in progress, started by {}.", by(operation.initiated_by.person())));
+        return Some(format!(
+            "Another operation is already in progress, started by {}.",
+            by(operation.initiated_by.person())
+        ));
     }
     let state = application.status.operation_state.as_ref()?;
     let is_running = Phase::parse(&state.phase).is_some_and(|phase| !phase.is_over());
     is_running.then(|| {
-        format!("Another operation is already in progress, started by {}.", by(state.operation.initiated_by.person()))
+        format!(
+            "Another operation is already in progress, started by {}.",
+            by(state.operation.initiated_by.person())
+        )
     })
 }
 
@@ -545,7 +594,13 @@ mod tests {
 
     fn written(request: &SyncApplication, application: &FullApplication) -> Value {
         let resources = selected(request, application).expect("selects");
-        operation(&actor(), request, &resources, application, &"0198c0de-0000-7000-8000-000000000000".parse().expect("an id"))
+        operation(
+            &actor(),
+            request,
+            &resources,
+            application,
+            &"0198c0de-0000-7000-8000-000000000000".parse().expect("an id"),
+        )
     }
 
     #[test]
@@ -561,7 +616,8 @@ mod tests {
 
     #[test]
     fn only_resources_of_the_application_can_be_selected() {
-        let request = |key: &str| SyncApplication { resources: vec![key.into()], ..SyncApplication::default() };
+        let request =
+            |key: &str| SyncApplication { resources: vec![key.into()], ..SyncApplication::default() };
         let operation = written(&request("apps/Deployment/web/web"), &application(json!({})));
         let expected = json!([{"group": "apps", "kind": "Deployment", "namespace": "web", "name": "web"}]);
         assert_eq!(operation["sync"]["resources"], expected);
@@ -574,7 +630,8 @@ mod tests {
     fn an_operation_in_the_way_is_named_with_its_person() {
         let pending = application(json!({"operation": {"initiatedBy": {"username": "bob"}}}));
         assert!(busy(&pending).expect("busy").contains("bob"));
-        let running = application(json!({"status": {"operationState": {"phase": "Running", "operation": {}}}}));
+        let running =
+            application(json!({"status": {"operationState": {"phase": "Running", "operation": {}}}}));
         assert!(busy(&running).expect("busy").contains("Argo CD"));
         let over = application(json!({"status": {"operationState": {"phase": "Failed", "operation": {}}}}));
         assert!(busy(&over).is_none());
@@ -590,7 +647,8 @@ mod tests {
 
     #[test]
     fn a_protected_environment_must_be_typed() {
-        let environment = |protected| Environment::Known { name: "prod".into(), rank: 2, protected, why: String::new() };
+        let environment =
+            |protected| Environment::Known { name: "prod".into(), rank: 2, protected, why: String::new() };
         assert!(typed_wrongly(&environment(true), "").is_some());
         assert!(typed_wrongly(&environment(true), "Prod").is_some());
         assert!(typed_wrongly(&environment(true), " prod ").is_none());

@@ -377,7 +377,9 @@ pub struct SyncResult {
 impl SyncResult {
     /// Returns what the first resource that failed says: Argo CD's own message tells only that some did.
     pub fn failure(&self) -> Option<String> {
-        let has_failed = |it: &&ResourceResult| it.status == "SyncFailed" || matches!(it.hook_phase.as_str(), "Failed" | "Error");
+        let has_failed = |it: &&ResourceResult| {
+            it.status == "SyncFailed" || matches!(it.hook_phase.as_str(), "Failed" | "Error")
+        };
         self.resources.iter().find(has_failed).map(|it| format!("{} {}: {}", it.kind, it.name, it.message))
     }
 }
@@ -543,6 +545,8 @@ impl LabelSelector {
 }
 
 /// Reads `null` as the default: Go writes it for empty lists and maps.
-fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -37,7 +37,10 @@ pub fn verdict(
     }
     let open = |window: &SyncWindow| window.is_open(now).unwrap_or(false);
     let of_kind = |kind: &str, is_open: bool| {
-        matching.iter().filter(|(_, window)| window.kind == kind && open(window) == is_open).collect::<Vec<_>>()
+        matching
+            .iter()
+            .filter(|(_, window)| window.kind == kind && open(window) == is_open)
+            .collect::<Vec<_>>()
     };
     let (denies, allows, closed) = (of_kind("deny", true), of_kind("allow", true), of_kind("allow", false));
     let (allowed, why) = if let Some((project, window)) = blocked_by(&denies) {
@@ -87,9 +90,11 @@ impl SyncWindow {
         if self.schedule.split_whitespace().count() != 5 {
             return Err(format!("\"{}\" is not a cron schedule of five fields", self.schedule));
         }
-        let schedule: Cron = self.schedule.parse().map_err(|error| format!("\"{}\": {error}", self.schedule))?;
+        let schedule: Cron =
+            self.schedule.parse().map_err(|error| format!("\"{}\": {error}", self.schedule))?;
         let local = now + zone_offset(&self.time_zone, now);
-        let begin = local - TimeDelta::milliseconds(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 2));
+        let begin =
+            local - TimeDelta::milliseconds(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 2));
         let next = schedule.find_next_occurrence(&begin, false).map_err(|error| error.to_string())?;
         Ok(next < local)
     }
@@ -136,7 +141,8 @@ mod tests {
 
     fn ask(windows: Vec<SyncWindow>, now: &str) -> Option<(bool, String)> {
         let windows: Vec<_> = windows.into_iter().map(|window| ("shop".to_owned(), window)).collect();
-        let destination = Destination { name: "prod-eu".into(), namespace: "web".into(), ..Destination::default() };
+        let destination =
+            Destination { name: "prod-eu".into(), namespace: "web".into(), ..Destination::default() };
         verdict(&windows, "web-app-prod", &destination, at(now)).map(|verdict| (verdict.allowed, verdict.why))
     }
 
@@ -153,10 +159,14 @@ mod tests {
 
     #[test]
     fn an_open_deny_blocks_and_says_which() {
-        let (allowed, why) = ask(vec![window("deny", "0 22 * * *", "8h")], "2026-11-23T23:00:00Z").expect("a verdict");
+        let (allowed, why) =
+            ask(vec![window("deny", "0 22 * * *", "8h")], "2026-11-23T23:00:00Z").expect("a verdict");
         assert!(!allowed);
         assert!(why.contains("0 22 * * *") && why.contains("shop"), "{why}");
-        assert_eq!(super::tests::allowed(vec![window("deny", "0 22 * * *", "8h")], "2026-11-23T12:00:00Z"), Some(true));
+        assert_eq!(
+            super::tests::allowed(vec![window("deny", "0 22 * * *", "8h")], "2026-11-23T12:00:00Z"),
+            Some(true)
+        );
     }
 
     #[test]
@@ -171,7 +181,10 @@ mod tests {
     fn a_closed_allow_blocks_unless_another_is_open() {
         let night = window("allow", "0 1 * * *", "1h");
         assert_eq!(allowed(vec![night.clone()], "2026-11-23T12:00:00Z"), Some(false));
-        assert_eq!(allowed(vec![night, window("allow", "0 11 * * *", "2h")], "2026-11-23T12:00:00Z"), Some(true));
+        assert_eq!(
+            allowed(vec![night, window("allow", "0 11 * * *", "2h")], "2026-11-23T12:00:00Z"),
+            Some(true)
+        );
     }
 
     #[test]
@@ -205,7 +218,8 @@ mod tests {
     #[test]
     fn a_window_that_cannot_be_read_blocks_with_its_reason() {
         for (schedule, duration) in [("@daily", "1h"), ("* * * * *", "often"), ("61 * * * *", "1h")] {
-            let (allowed, why) = ask(vec![window("deny", schedule, duration)], "2026-11-23T12:00:00Z").expect("a verdict");
+            let (allowed, why) =
+                ask(vec![window("deny", schedule, duration)], "2026-11-23T12:00:00Z").expect("a verdict");
             assert!(!allowed && why.contains("cannot be read"), "{why}");
         }
     }

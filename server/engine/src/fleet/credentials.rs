@@ -110,8 +110,9 @@ impl Registration {
 impl Access {
     fn read(config: &str) -> Result<Self, String> {
         // The parser's own text may quote a value, so only the place is told.
-        let config: StoredConfig = serde_json::from_str(config)
-            .map_err(|error| format!("its key config is not valid (line {}, column {})", error.line(), error.column()))?;
+        let config: StoredConfig = serde_json::from_str(config).map_err(|error| {
+            format!("its key config is not valid (line {}, column {})", error.line(), error.column())
+        })?;
         if config.aws_auth_config.is_some() {
             return Err("credentials of kind aws are not supported here".into());
         }
@@ -125,7 +126,9 @@ impl Access {
     pub fn kind(&self) -> &'static str {
         let Self::Stored(config) = self else { return "those of the control plane" };
         match &**config {
-            StoredConfig { tls_client_config: StoredTls { cert_data: Some(_), .. }, .. } => "client certificate",
+            StoredConfig { tls_client_config: StoredTls { cert_data: Some(_), .. }, .. } => {
+                "client certificate"
+            }
             StoredConfig { bearer_token: Some(_), .. } => "bearer token",
             StoredConfig { username: Some(_), .. } => "user name and password",
             _ => "none",
@@ -188,7 +191,8 @@ mod tests {
     use super::*;
 
     fn secret(entries: &[(&str, &str)]) -> Secret {
-        let data = entries.iter().map(|(key, value)| (key.to_string(), ByteString(value.as_bytes().to_vec())));
+        let data =
+            entries.iter().map(|(key, value)| (key.to_string(), ByteString(value.as_bytes().to_vec())));
         Secret { data: Some(data.collect()), ..Secret::default() }
     }
 
@@ -229,7 +233,8 @@ mod tests {
         let broken = secret(&[("server", "https://x"), ("config", r#"{"bearerToken": 12345678}"#)]);
         let error = Registration::read(&broken).expect("reads").access.expect_err("not valid");
         assert!(error.contains("line 1") && !error.contains("12345678"), "{error}");
-        let bad_ca = secret(&[("server", "https://x"), ("config", r#"{"tlsClientConfig":{"caData":"bm8="}}"#)]);
+        let bad_ca =
+            secret(&[("server", "https://x"), ("config", r#"{"tlsClientConfig":{"caData":"bm8="}}"#)]);
         let access = Registration::read(&bad_ca).expect("reads").access.expect("supported");
         assert!(access.client_config("https://x", &plane()).expect_err("no CA").contains("caData"));
     }

@@ -15,8 +15,8 @@ use kube::{Api, Client};
 use model::{
     Timestamp,
     application::{
-        ApplicationDetail, ApplicationId, Condition, HealthSource, OperationDetail, Resource, ResourceResult, Source,
-        SyncPolicy,
+        ApplicationDetail, ApplicationId, Condition, HealthSource, OperationDetail, Resource, ResourceResult,
+        Source, SyncPolicy,
     },
     history::HistoryEntry,
     status::{Health, Phase, Sync},
@@ -53,8 +53,11 @@ const KEPT: usize = 100;
 pub struct Details {
     clients: Clients,
     metrics: Metrics,
-    kept: Arc<Mutex<HashMap<ApplicationId, Arc<tokio::sync::Mutex<Option<Kept>>>>>>,
+    kept: Arc<Mutex<HashMap<ApplicationId, Slot>>>,
 }
+
+/// Locked while one reader fetches what all of them wait for.
+type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
 
 struct Kept {
     at: Instant,
@@ -158,7 +161,8 @@ impl Details {
     }
 
     async fn live(&self, snapshot: &Snapshot, row: &Row, resources: &[ResourceStatus]) -> Live {
-        let mut wanted: HashMap<(&'static str, &'static str, &str), (&'static Judged, Vec<&str>)> = HashMap::new();
+        let mut wanted: HashMap<(&'static str, &'static str, &str), (&'static Judged, Vec<&str>)> =
+            HashMap::new();
         for resource in resources.iter().filter(|resource| resource.health.is_none()) {
             if let Some(rule) = judged(&resource.group, &resource.kind) {
                 let key = (rule.group, rule.kind, resource.namespace.as_str());
@@ -215,10 +219,14 @@ impl Details {
         };
         self.metrics.external_call("cluster", outcome, begin.elapsed());
         let answer = answer?;
-        let objects = answer["items"].as_array().map_or_else(|| vec![&answer], |items| items.iter().collect());
-        let by_name: HashMap<_, _> =
-            objects.into_iter().filter_map(|object| Some((object["metadata"]["name"].as_str()?, object))).collect();
-        let namespace = path.split("/namespaces/").nth(1).and_then(|it| it.split('/').next()).unwrap_or_default();
+        let objects =
+            answer["items"].as_array().map_or_else(|| vec![&answer], |items| items.iter().collect());
+        let by_name: HashMap<_, _> = objects
+            .into_iter()
+            .filter_map(|object| Some((object["metadata"]["name"].as_str()?, object)))
+            .collect();
+        let namespace =
+            path.split("/namespaces/").nth(1).and_then(|it| it.split('/').next()).unwrap_or_default();
         let verdict = |name: &str| match by_name.get(name) {
             Some(object) => {
                 let created = object["metadata"]["creationTimestamp"].as_str().and_then(|it| it.parse().ok());
@@ -233,13 +241,24 @@ impl Details {
 
 /// The error for an Application that is not there, or that the actor may not see.
 pub fn not_found(id: &ApplicationId) -> Error {
-    let what = format!("Application {} in namespace {} of control plane {}", id.name, id.namespace, id.control_plane);
+    let what = format!(
+        "Application {} in namespace {} of control plane {}",
+        id.name, id.namespace, id.control_plane
+    );
     Error::Answer(model::AppError::NotFound { what })
 }
 
 /// A few objects are asked for by name, many by one list.
-fn requests(rule: &'static Judged, namespace: &str, names: &[&str]) -> Vec<(&'static Judged, String, Vec<String>)> {
-    let group = if rule.group.is_empty() { "/api/v1".into() } else { format!("/apis/{}/{}", rule.group, rule.version) };
+fn requests(
+    rule: &'static Judged,
+    namespace: &str,
+    names: &[&str],
+) -> Vec<(&'static Judged, String, Vec<String>)> {
+    let group = if rule.group.is_empty() {
+        "/api/v1".into()
+    } else {
+        format!("/apis/{}/{}", rule.group, rule.version)
+    };
     let scope = if namespace.is_empty() { String::new() } else { format!("/namespaces/{namespace}") };
     let base = format!("{group}{scope}/{}", rule.plural);
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -323,7 +342,11 @@ fn sources(application: &FullApplication) -> Vec<Source> {
         .map(|(index, source)| Source {
             is_chart: !source.chart.is_empty(),
             path: if source.chart.is_empty() { source.path } else { source.chart },
-            target_revision: if source.target_revision.is_empty() { "HEAD".into() } else { source.target_revision },
+            target_revision: if source.target_revision.is_empty() {
+                "HEAD".into()
+            } else {
+                source.target_revision
+            },
             repo_url: source.repo_url,
             revision: sync.revisions.get(index).cloned().or_else(|| sync.revision().map(str::to_owned)),
         })
@@ -332,14 +355,20 @@ fn sources(application: &FullApplication) -> Vec<Source> {
 
 fn resources(snapshot: &Snapshot, row: &Row, parts: &Parts) -> Vec<Resource> {
     let survey = snapshot.clusters.get(&row.cluster).and_then(|cluster| cluster.survey.as_ref());
-    let results = parts.application.status.operation_state.as_ref().map(|state| &state.sync_result.resources[..]);
+    let results =
+        parts.application.status.operation_state.as_ref().map(|state| &state.sync_result.resources[..]);
     let mut resources: Vec<_> = parts
         .application
         .status
         .resources
         .iter()
         .map(|resource| {
-            let key = (resource.group.clone(), resource.kind.clone(), resource.namespace.clone(), resource.name.clone());
+            let key = (
+                resource.group.clone(),
+                resource.kind.clone(),
+                resource.namespace.clone(),
+                resource.name.clone(),
+            );
             let live = parts.live.verdicts.get(&key);
             let (health, health_source, mut reason) = match (&resource.health, live) {
                 (Some(health), _) => {
@@ -377,7 +406,9 @@ fn resources(snapshot: &Snapshot, row: &Row, parts: &Parts) -> Vec<Resource> {
             }
         })
         .collect();
-    resources.sort_by(|a, b| (a.wave, &a.kind, &a.namespace, &a.name).cmp(&(b.wave, &b.kind, &b.namespace, &b.name)));
+    resources.sort_by(|a, b| {
+        (a.wave, &a.kind, &a.namespace, &a.name).cmp(&(b.wave, &b.kind, &b.namespace, &b.name))
+    });
     resources
 }
 
@@ -386,7 +417,9 @@ fn operation(state: &FullOperationState, resources: &[Resource]) -> Option<Opera
     let sync = state.operation.sync.clone().unwrap_or_default();
     let waits_for = state.message.strip_prefix("waiting for ").filter(|_| phase == Phase::Running);
     let waited = waits_for.and_then(|text| {
-        resources.iter().find(|it| text.split_whitespace().any(|word| word == qualified(&it.group, &it.kind, &it.name)))
+        resources
+            .iter()
+            .find(|it| text.split_whitespace().any(|word| word == qualified(&it.group, &it.kind, &it.name)))
     });
     Some(OperationDetail {
         phase,
@@ -409,7 +442,11 @@ fn operation(state: &FullOperationState, resources: &[Resource]) -> Option<Opera
                 kind: result.kind.clone(),
                 namespace: result.namespace.clone(),
                 name: result.name.clone(),
-                status: if result.status.is_empty() { result.hook_phase.clone() } else { result.status.clone() },
+                status: if result.status.is_empty() {
+                    result.hook_phase.clone()
+                } else {
+                    result.status.clone()
+                },
                 message: result.message.clone(),
                 phase: result.sync_phase.clone(),
                 hook: !result.hook_type.is_empty(),

@@ -60,14 +60,18 @@ impl Default for Environments {
 
 impl Rule {
     fn plain(setting: &EnvironmentSetting, protected: bool) -> Self {
-        let words = std::iter::once(&setting.name).chain(&setting.aliases).map(|word| word.to_lowercase()).collect();
+        let words =
+            std::iter::once(&setting.name).chain(&setting.aliases).map(|word| word.to_lowercase()).collect();
         Self { name: setting.name.clone(), words, clusters: Vec::new(), protected }
     }
 
     fn compile(setting: &EnvironmentSetting, is_last: bool) -> Result<Self> {
         let compile = |pattern: &String| {
             Glob::new(pattern).map(|glob| glob.compile_matcher()).map_err(|error| {
-                Error::Setting(format!("environments: {}: clusters: {pattern:?} is not a glob: {error}", setting.name))
+                Error::Setting(format!(
+                    "environments: {}: clusters: {pattern:?} is not a glob: {error}",
+                    setting.name
+                ))
             })
         };
         let clusters = setting.clusters.iter().map(compile).collect::<Result<_>>()?;
@@ -76,7 +80,8 @@ impl Rule {
 
     /// Whether one of the words of `text` names this environment; words end at anything but letters and digits.
     fn is_named_in(&self, text: &str) -> bool {
-        text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| self.words.iter().any(|it| word.eq_ignore_ascii_case(it)))
+        text.split(|c: char| !c.is_ascii_alphanumeric())
+            .any(|word| self.words.iter().any(|it| word.eq_ignore_ascii_case(it)))
     }
 }
 
@@ -98,7 +103,10 @@ impl Environments {
         let mut words: Vec<_> = order.iter().flat_map(|rule| &rule.words).collect();
         words.sort();
         if let Some(twice) = words.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(Error::Setting(format!("environments: the name or alias {:?} stands twice", twice[0])));
+            return Err(Error::Setting(format!(
+                "environments: the name or alias {:?} stands twice",
+                twice[0]
+            )));
         }
         Ok(Self { order })
     }
@@ -116,7 +124,9 @@ impl Environments {
         match self.cluster_signs(cluster).as_slice() {
             [] => Environment::Unknown { why: format!("the name {cluster} holds no environment") },
             [rank] => self.known(*rank, format!("its name is {cluster}")),
-            several => Environment::Contradictory { why: format!("the name {cluster} holds {}", self.names(several)) },
+            several => Environment::Contradictory {
+                why: format!("the name {cluster} holds {}", self.names(several)),
+            },
         }
     }
 
@@ -131,7 +141,9 @@ impl Environments {
             ([cluster], [path]) if cluster == path => self.known(*cluster, format!("{deploys} {from}")),
             ([cluster], []) if signs.path.is_empty() => self.known(*cluster, deploys),
             ([cluster], []) => self.known(*cluster, format!("{deploys}; the path {} names none", signs.path)),
-            ([], [path]) => self.known(*path, format!("it deploys {from}; the cluster {} names none", signs.cluster)),
+            ([], [path]) => {
+                self.known(*path, format!("it deploys {from}; the cluster {} names none", signs.cluster))
+            }
             ([], []) => self.of_weak_signs(signs),
             (clusters, paths) => Environment::Contradictory {
                 why: match (clusters, paths) {
@@ -158,7 +170,9 @@ impl Environments {
                 format!("it follows {} into namespace {}", signs.target_revision, signs.namespace),
             ),
             ([branch], []) => self.known(*branch, format!("it follows {}", signs.target_revision)),
-            ([], [namespace]) => self.known(*namespace, format!("it deploys to namespace {}", signs.namespace)),
+            ([], [namespace]) => {
+                self.known(*namespace, format!("it deploys to namespace {}", signs.namespace))
+            }
             ([], []) => Environment::Unknown {
                 why: format!("neither the cluster {} nor its path names an environment", signs.cluster),
             },
@@ -186,7 +200,11 @@ impl Environments {
 
     /// The last of the order always wears the last tag (2), whatever the number of environments.
     fn tag_rank(&self, rank: usize) -> u8 {
-        if rank + 1 == self.order.len() { 2 } else { u8::try_from(if rank < 2 { rank } else { rank + 1 }).unwrap_or(u8::MAX) }
+        if rank + 1 == self.order.len() {
+            2
+        } else {
+            u8::try_from(if rank < 2 { rank } else { rank + 1 }).unwrap_or(u8::MAX)
+        }
     }
 
     fn names(&self, ranks: &[usize]) -> String {
@@ -244,7 +262,8 @@ mod tests {
 
     #[test]
     fn cluster_and_path_that_agree_make_an_environment_with_its_reason() {
-        let Environment::Known { name, rank, protected, why } = tell("prod", "apps/web-app/overlays/prod") else {
+        let Environment::Known { name, rank, protected, why } = tell("prod", "apps/web-app/overlays/prod")
+        else {
             panic!("not known")
         };
         assert_eq!((name.as_str(), rank, protected), ("prod", 2, true));
@@ -268,7 +287,12 @@ mod tests {
     #[test]
     fn weak_signs_count_only_alone() {
         let tell = |namespace, target_revision, cluster| {
-            Environments::default().of_application(Signs { cluster, namespace, target_revision, path: "chart" })
+            Environments::default().of_application(Signs {
+                cluster,
+                namespace,
+                target_revision,
+                path: "chart",
+            })
         };
         assert_eq!(tell("shop-prod", "main", "eu-1").name(), Some("prod"));
         assert_eq!(tell("shop", "env/staging", "eu-1").name(), Some("staging"));

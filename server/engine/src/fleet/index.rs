@@ -182,7 +182,8 @@ impl Snapshot {
     /// Tells how fresh our knowledge of an Application is: the worse of its control plane and its cluster. A cluster
     /// that we cannot probe leaves its Applications as their objects say.
     pub fn freshness(&self, row: &Row) -> &Freshness {
-        let plane = self.planes.get(&row.id.control_plane).map_or(&Freshness::Connecting, |plane| &plane.freshness);
+        let plane =
+            self.planes.get(&row.id.control_plane).map_or(&Freshness::Connecting, |plane| &plane.freshness);
         if !plane.is_live() {
             return plane;
         }
@@ -205,7 +206,9 @@ impl Snapshot {
             .filter_map(|global| find(&global.project_name).map(|it| (global.project_name.as_str(), it)));
         std::iter::once((project, own))
             .chain(inherited)
-            .flat_map(|(name, project)| project.windows.iter().map(move |window| (name.to_owned(), window.clone())))
+            .flat_map(|(name, project)| {
+                project.windows.iter().map(move |window| (name.to_owned(), window.clone()))
+            })
             .collect()
     }
 
@@ -288,7 +291,11 @@ pub struct Indexer {
 
 impl Indexer {
     /// Applies changes until all senders are gone; what history must know goes to `observations`.
-    pub async fn run(&mut self, observations: &mpsc::UnboundedSender<Vec<Observation>>, now: impl Fn() -> Timestamp) {
+    pub async fn run(
+        &mut self,
+        observations: &mpsc::UnboundedSender<Vec<Observation>>,
+        now: impl Fn() -> Timestamp,
+    ) {
         let mut batch = Vec::new();
         while self.queue.recv_many(&mut batch, QUEUE).await > 0 {
             // What comes within the same moment becomes one snapshot.
@@ -340,7 +347,8 @@ impl Indexer {
                 self.rows.remove(&ApplicationId { control_plane: plane, namespace, name });
             }
             Change::ApplicationsListed { plane, present } => {
-                let is_present = |namespace: &String, name: &String| present.contains(&(namespace.clone(), name.clone()));
+                let is_present =
+                    |namespace: &String, name: &String| present.contains(&(namespace.clone(), name.clone()));
                 self.rows.retain(|id, _| id.control_plane != plane || is_present(&id.namespace, &id.name));
                 self.warnings.retain(|(of, kind, namespace, name), _| {
                     *of != plane || *kind != "Application" || is_present(namespace, name)
@@ -349,8 +357,12 @@ impl Indexer {
                     plane.listed = true;
                 }
             }
-            Change::Invalid { plane, kind, namespace, name, why } => self.warn(&plane, kind, namespace, name, &why),
-            Change::Clusters { plane, registrations, warnings } => self.set_clusters(&plane, registrations, warnings),
+            Change::Invalid { plane, kind, namespace, name, why } => {
+                self.warn(&plane, kind, namespace, name, &why);
+            }
+            Change::Clusters { plane, registrations, warnings } => {
+                self.set_clusters(&plane, registrations, warnings);
+            }
             Change::Projects { plane, projects } => {
                 let mut all = BTreeMap::clone(&self.projects);
                 all.retain(|(of, _), _| *of != plane);
@@ -387,7 +399,12 @@ impl Indexer {
         self.warnings.insert((plane.to_owned(), kind, namespace, name), Warning { what, why });
     }
 
-    fn set_clusters(&mut self, plane: &str, registrations: Vec<Registration>, warnings: Vec<(String, String)>) {
+    fn set_clusters(
+        &mut self,
+        plane: &str,
+        registrations: Vec<Registration>,
+        warnings: Vec<(String, String)>,
+    ) {
         let (mut kept, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut self.clusters).into_iter().partition(|(id, _)| id.control_plane == plane);
         self.clusters = others;
@@ -444,8 +461,10 @@ impl Indexer {
             return id(&destination.name);
         }
         let server = destination.server.trim_end_matches('/');
-        let registered =
-            self.clusters.values().find(|cluster| cluster.id.control_plane == plane && cluster.server == server);
+        let registered = self
+            .clusters
+            .values()
+            .find(|cluster| cluster.id.control_plane == plane && cluster.server == server);
         match registered {
             Some(cluster) => cluster.id.clone(),
             None if server == IN_CLUSTER => id("in-cluster"),
@@ -464,7 +483,12 @@ impl Indexer {
 
     fn put(&mut self, plane: &str, application: Application, now: Timestamp, seen: &mut Vec<Observation>) {
         let (row, past) = self.row_of(plane, application, now);
-        self.warnings.remove(&(plane.to_owned(), "Application", row.id.namespace.clone(), row.id.name.clone()));
+        self.warnings.remove(&(
+            plane.to_owned(),
+            "Application",
+            row.id.namespace.clone(),
+            row.id.name.clone(),
+        ));
         let before = self.rows.get(&row.id).filter(|before| before.uid == row.uid);
         let is_news = before.is_none_or(|before| {
             (before.health, before.sync, &before.operation) != (row.health, row.sync, &row.operation)
@@ -492,7 +516,8 @@ impl Indexer {
             name: metadata.name.unwrap_or_default(),
         };
         // A source that only lends values names no path of its own.
-        let source = spec.sources().into_iter().find(|source| source.reference.is_empty()).unwrap_or_default();
+        let source =
+            spec.sources().into_iter().find(|source| source.reference.is_empty()).unwrap_or_default();
         let state = status.operation_state.and_then(|state| {
             Some(Operation {
                 phase: Phase::parse(&state.phase)?,

@@ -53,9 +53,15 @@ const MOST_WORKLOADS_LOOKED_INTO: usize = 50;
 /// Whether a cluster answered.
 #[derive(Clone, Debug)]
 pub enum Contact {
-    Answered { version: String, latency: Duration },
+    Answered {
+        version: String,
+        latency: Duration,
+    },
     /// `again` tells that the try before failed as well.
-    Failed { why: String, again: bool },
+    Failed {
+        why: String,
+        again: bool,
+    },
 }
 
 impl Contact {
@@ -74,8 +80,11 @@ impl Contact {
                     _ => cluster.last_contact.unwrap_or(now),
                 };
                 cluster.latency_ms = None;
-                cluster.freshness =
-                    if again { Freshness::Unreachable { since, why } } else { Freshness::Stale { since, why } };
+                cluster.freshness = if again {
+                    Freshness::Unreachable { since, why }
+                } else {
+                    Freshness::Stale { since, why }
+                };
             }
         }
     }
@@ -103,7 +112,8 @@ impl Survey {
         for pod in &pods {
             by_reason.entry(&pod.reason).or_default().push(pod);
         }
-        let (reason, same) = by_reason.into_iter().max_by_key(|(reason, pods)| (is_failure(reason), pods.len()))?;
+        let (reason, same) =
+            by_reason.into_iter().max_by_key(|(reason, pods)| (is_failure(reason), pods.len()))?;
         let count = if same.len() == 1 { "1 pod".to_owned() } else { format!("{} pods", same.len()) };
         let why = same.iter().map(|pod| pod.why.as_str()).find(|why| !why.is_empty());
         Some(why.map_or_else(|| format!("{reason} in {count}"), |why| format!("{reason} in {count}: {why}")))
@@ -145,7 +155,11 @@ impl Prober {
             if failures == 0 && (came_back || round % CONTACTS_PER_SURVEY == 0) {
                 self.survey().await;
             }
-            let rest = if failures == 1 { SECOND_TRY } else { self.settings.interval.saturating_sub(begin.elapsed()) };
+            let rest = if failures == 1 {
+                SECOND_TRY
+            } else {
+                self.settings.interval.saturating_sub(begin.elapsed())
+            };
             let jitter = rest.mul_f64(0.1 * rand::random::<f64>());
             tokio::time::sleep((rest - jitter).max(Duration::from_millis(200))).await;
         }
@@ -173,7 +187,9 @@ impl Prober {
                 let survey = Arc::new(survey);
                 self.index.send(Change::Survey { cluster: self.cluster.clone(), survey }).await;
             }
-            Err(why) => tracing::warn!(cluster = %self.cluster.name, "the cluster could not be looked into: {why}"),
+            Err(why) => {
+                tracing::warn!(cluster = %self.cluster.name, "the cluster could not be looked into: {why}");
+            }
         }
     }
 
@@ -202,8 +218,13 @@ impl Prober {
     async fn pods_of_unready(&self, workloads: &[Workload]) -> Result<Vec<PodObject>, String> {
         let mut pods = Vec::new();
         for workload in workloads.iter().filter(|it| it.is_unready()).take(MOST_WORKLOADS_LOOKED_INTO) {
-            let labels: Vec<_> =
-                workload.spec.selector.match_labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let labels: Vec<_> = workload
+                .spec
+                .selector
+                .match_labels
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect();
             if labels.is_empty() {
                 continue;
             }
@@ -231,7 +252,8 @@ impl Prober {
 
     /// The Application that tracks an object: by annotation (`app:group/kind:ns/name`), else by label.
     fn application_of(&self, metadata: &Metadata) -> Option<ApplicationId> {
-        let tracked = metadata.annotations.get("argocd.argoproj.io/tracking-id").and_then(|id| id.split(':').next());
+        let tracked =
+            metadata.annotations.get("argocd.argoproj.io/tracking-id").and_then(|id| id.split(':').next());
         let instance = tracked.or(metadata.labels.get("app.kubernetes.io/instance").map(String::as_str))?;
         let (namespace, name) = instance.split_once('_').unwrap_or((&self.instance_namespace, instance));
         Some(ApplicationId {
@@ -277,9 +299,14 @@ fn summary(nodes: Vec<NodeObject>, metrics: Result<Vec<NodeMetrics>, String>, po
         total: count(nodes.iter()),
         pressure: count(nodes.iter().filter(|node| node.reason.contains("Pressure"))),
     };
-    nodes.sort_by(|a, b| (a.ready, a.reason.is_empty(), &a.name).cmp(&(b.ready, b.reason.is_empty(), &b.name)));
+    nodes.sort_by(|a, b| {
+        (a.ready, a.reason.is_empty(), &a.name).cmp(&(b.ready, b.reason.is_empty(), &b.name))
+    });
     let sum = |of: fn(&Node) -> Option<Usage>| {
-        nodes.iter().filter_map(of).reduce(|a, b| Usage { used: a.used + b.used, allocatable: a.allocatable + b.allocatable })
+        nodes
+            .iter()
+            .filter_map(of)
+            .reduce(|a, b| Usage { used: a.used + b.used, allocatable: a.allocatable + b.allocatable })
     };
     Survey {
         at: Moment::now().into(),
@@ -360,7 +387,8 @@ impl NodeObject {
         let is_ready = ready.is_some_and(|it| it.status == "True");
         let mut troubles = Vec::new();
         if !is_ready {
-            troubles.push(ready.map_or_else(|| "NotReady".into(), |it| format!("NotReady: {}", sentence(it))));
+            troubles
+                .push(ready.map_or_else(|| "NotReady".into(), |it| format!("NotReady: {}", sentence(it))));
         }
         let pressures = conditions.iter().filter(|it| it.kind != "Ready" && it.status == "True");
         troubles.extend(pressures.map(|it| it.kind.clone()));
@@ -497,8 +525,12 @@ struct Terminated {
 
 impl Terminated {
     fn sentence(&self) -> String {
-        let more = [&self.reason, &self.message].into_iter().find(|text| !text.is_empty() && *text != "Error");
-        more.map_or_else(|| format!("exit code {}", self.exit_code), |more| format!("exit code {}, {more}", self.exit_code))
+        let more =
+            [&self.reason, &self.message].into_iter().find(|text| !text.is_empty() && *text != "Error");
+        more.map_or_else(
+            || format!("exit code {}", self.exit_code),
+            |more| format!("exit code {}, {more}", self.exit_code),
+        )
     }
 }
 
@@ -532,10 +564,13 @@ impl PodObject {
         if !status.reason.is_empty() {
             return Some((status.reason.clone(), status.message.clone()));
         }
-        if let Some(ended) = self.containers().find_map(|it| it.state.terminated.as_ref().filter(|it| it.exit_code != 0)) {
+        if let Some(ended) =
+            self.containers().find_map(|it| it.state.terminated.as_ref().filter(|it| it.exit_code != 0))
+        {
             return Some(("Failed".into(), ended.sentence()));
         }
-        let unscheduled = status.conditions.iter().find(|it| it.kind == "PodScheduled" && it.status == "False");
+        let unscheduled =
+            status.conditions.iter().find(|it| it.kind == "PodScheduled" && it.status == "False");
         if let Some(condition) = unscheduled {
             return Some((status.phase.clone(), condition.message.clone()));
         }
@@ -604,7 +639,8 @@ mod tests {
     #[test]
     fn pods_that_completed_or_are_ready_are_no_trouble() {
         assert_eq!(trouble(json!({"status": {"phase": "Succeeded"}})), None);
-        let ready = json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
+        let ready =
+            json!({"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}});
         assert_eq!(trouble(ready), None);
     }
 
@@ -628,8 +664,10 @@ mod tests {
 
     #[test]
     fn a_node_under_pressure_is_counted_and_listed_first() {
-        let node = |name: &str, conditions: Value| json!({"metadata": {"name": name}, "status": {"conditions": conditions,
-            "allocatable": {"cpu": "2", "memory": "4Gi"}}});
+        let node = |name: &str, conditions: Value| {
+            json!({"metadata": {"name": name}, "status": {"conditions": conditions,
+            "allocatable": {"cpu": "2", "memory": "4Gi"}}})
+        };
         let ready = json!({"type": "Ready", "status": "True"});
         let nodes = [
             node("a", json!([ready])),
@@ -646,7 +684,8 @@ mod tests {
 
     #[test]
     fn the_reason_of_an_application_is_the_one_most_pods_share() {
-        let id = ApplicationId { control_plane: "lab".into(), namespace: "argocd".into(), name: "web".into() };
+        let id =
+            ApplicationId { control_plane: "lab".into(), namespace: "argocd".into(), name: "web".into() };
         let pod = |reason: &str, why: &str| Pod {
             namespace: "web".into(),
             name: why.into(),
@@ -656,7 +695,11 @@ mod tests {
             application: Some(id.clone()),
             since: None,
         };
-        let pods = vec![pod("Pending", "x"), pod("CrashLoopBackOff", "exit code 1"), pod("CrashLoopBackOff", "exit code 1")];
+        let pods = vec![
+            pod("Pending", "x"),
+            pod("CrashLoopBackOff", "exit code 1"),
+            pod("CrashLoopBackOff", "exit code 1"),
+        ];
         let survey = Survey { pods, ..Survey::default() };
         assert_eq!(survey.reason_of(&id).as_deref(), Some("CrashLoopBackOff in 2 pods: exit code 1"));
     }

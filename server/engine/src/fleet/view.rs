@@ -74,7 +74,8 @@ fn phase(row: &Row) -> Option<Phase> {
 pub fn reason(snapshot: &Snapshot, row: &Row, now: Timestamp) -> String {
     match snapshot.freshness(row) {
         Freshness::Stale { why, .. } | Freshness::Unreachable { why, .. } => {
-            let plane_is_live = snapshot.planes.get(&row.id.control_plane).is_some_and(|it| it.freshness.is_live());
+            let plane_is_live =
+                snapshot.planes.get(&row.id.control_plane).is_some_and(|it| it.freshness.is_live());
             let who = if plane_is_live {
                 format!("Cluster {}", row.cluster.name)
             } else {
@@ -309,7 +310,10 @@ impl<'a> Filter<'a> {
 /// `word` is in lower case.
 fn contains_ignoring_case(text: &str, word: &str) -> bool {
     if text.is_ascii() {
-        return text.as_bytes().windows(word.len().max(1)).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+        return text
+            .as_bytes()
+            .windows(word.len().max(1))
+            .any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
     }
     text.to_lowercase().contains(word)
 }
@@ -322,7 +326,9 @@ fn sort(snapshot: &Snapshot, rows: &mut [&Arc<Row>], query: &ListApplications) {
             std::cmp::Reverse((badness, if badness == 0 { 0 } else { environment_weight(&row.environment) }))
         }),
         SortBy::Name => rows.sort_by(|a, b| a.id.name.cmp(&b.id.name)),
-        SortBy::Health => rows.sort_by_key(|row| std::cmp::Reverse((!snapshot.freshness(row).is_live(), row.health))),
+        SortBy::Health => {
+            rows.sort_by_key(|row| std::cmp::Reverse((!snapshot.freshness(row).is_live(), row.health)));
+        }
         SortBy::Sync => rows.sort_by_key(|row| Sync::ALL.iter().position(|it| *it == row.sync)),
         SortBy::Environment => rows.sort_by(|a, b| compare_environments(&a.environment, &b.environment)),
         SortBy::Cluster => rows.sort_by(|a, b| a.cluster.cmp(&b.cluster)),
@@ -377,7 +383,11 @@ pub fn overview(snapshot: &Snapshot, operations: Vec<HistoryEntry>, now: Timesta
     let attention_total = count(unwell.len() + attention.len());
     unwell.sort_by_key(|(badness, weight, _)| std::cmp::Reverse((*badness, *weight)));
     for (badness, weight, row) in unwell.into_iter().take(ATTENTION) {
-        attention.push((badness, weight, Attention::Application(Box::new(application_row(snapshot, row, now)))));
+        attention.push((
+            badness,
+            weight,
+            Attention::Application(Box::new(application_row(snapshot, row, now))),
+        ));
     }
     attention.sort_by_key(|(badness, weight, _)| std::cmp::Reverse((*badness, *weight)));
     let mut apps: Vec<_> = snapshot.rows.iter().map(|row| row.app.as_str()).collect();
@@ -462,7 +472,9 @@ fn cluster_rows(snapshot: &Snapshot) -> Vec<ClusterRow> {
     let mut clusters: Vec<_> = snapshot.clusters.values().collect();
     clusters.sort_by(|a, b| {
         let planes = a.id.control_plane.cmp(&b.id.control_plane);
-        planes.then_with(|| compare_environments(&a.environment, &b.environment)).then_with(|| a.id.cmp(&b.id))
+        planes
+            .then_with(|| compare_environments(&a.environment, &b.environment))
+            .then_with(|| a.id.cmp(&b.id))
     });
     clusters
         .into_iter()
@@ -485,10 +497,9 @@ fn cluster_row(cluster: &Cluster, (applications, unwell): (u32, u32)) -> Cluster
     let survey = cluster.survey.as_ref().filter(|_| freshness.is_live());
     let reason = match &freshness {
         Freshness::Unreachable { why, .. } | Freshness::Stale { why, .. } => why.clone(),
-        _ => survey.and_then(|survey| survey.nodes.iter().find(|node| !node.reason.is_empty())).map_or_else(
-            String::new,
-            |node| format!("node {}: {}", node.name, node.reason),
-        ),
+        _ => survey
+            .and_then(|survey| survey.nodes.iter().find(|node| !node.reason.is_empty()))
+            .map_or_else(String::new, |node| format!("node {}: {}", node.name, node.reason)),
     };
     ClusterRow {
         id: cluster.id.clone(),

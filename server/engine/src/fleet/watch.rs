@@ -63,7 +63,9 @@ impl ControlPlaneSetting {
         let mut config = match (&self.kubeconfig, &self.context) {
             (Some(path), _) => {
                 let file = Kubeconfig::read_from(path).map_err(|error| self.unreadable(&error))?;
-                kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| self.unreadable(&error))?
+                kube::Config::from_custom_kubeconfig(file, &options)
+                    .await
+                    .map_err(|error| self.unreadable(&error))?
             }
             (None, Some(_)) => {
                 kube::Config::from_kubeconfig(&options).await.map_err(|error| self.unreadable(&error))?
@@ -187,7 +189,9 @@ impl PlaneWatch {
                 Ok(Event::Apply(guard)) => self.put_application(guard).await,
                 Ok(Event::Delete(guard)) => {
                     let (namespace, name) = (guard.namespace().unwrap_or_default(), guard.name_any());
-                    self.index.send(Change::ApplicationGone { plane: self.name.clone(), namespace, name }).await;
+                    self.index
+                        .send(Change::ApplicationGone { plane: self.name.clone(), namespace, name })
+                        .await;
                 }
                 Err(error) => self.set_trouble(Some(explain_watch(&error))),
             }
@@ -203,12 +207,7 @@ impl PlaneWatch {
         self.index.send(change).await;
     }
 
-    fn invalid(
-        &self,
-        kind: &'static str,
-        metadata: &kube::core::ObjectMeta,
-        why: String,
-    ) -> Change {
+    fn invalid(&self, kind: &'static str, metadata: &kube::core::ObjectMeta, why: String) -> Change {
         let namespace = metadata.namespace.clone().unwrap_or_default();
         let name = metadata.name.clone().unwrap_or_default();
         tracing::warn!(control_plane = %self.name, "{kind} {namespace}/{name} cannot be read: {why}");
@@ -228,7 +227,8 @@ impl PlaneWatch {
         let mut watched = self.watched::<ConfigMap>(config);
         while watched.changed(self).await {
             let data = watched.objects.values().next().and_then(|map| map.data.clone()).unwrap_or_default();
-            let globals = data.get("globalProjects").map(|text| serde_saphyr::from_str::<Vec<GlobalProject>>(text));
+            let globals =
+                data.get("globalProjects").map(|text| serde_saphyr::from_str::<Vec<GlobalProject>>(text));
             let change = match globals.unwrap_or_else(|| Ok(Vec::new())) {
                 Ok(globals) => Change::GlobalProjects { plane: self.name.clone(), globals },
                 Err(error) => Change::Invalid {
@@ -270,9 +270,9 @@ impl PlaneWatch {
     async fn start_prober(&self, registration: &Registration) -> Option<TaskHandle> {
         let access = registration.access.as_ref().ok()?;
         let cluster = ClusterId { control_plane: self.name.clone(), name: registration.name.clone() };
-        let client = access.client_config(&registration.server, &self.config).and_then(|config| {
-            Client::try_from(config).map_err(|error| explain_kube(&error))
-        });
+        let client = access
+            .client_config(&registration.server, &self.config)
+            .and_then(|config| Client::try_from(config).map_err(|error| explain_kube(&error)));
         let client = match client {
             Ok(client) => client,
             Err(why) => {
@@ -358,7 +358,10 @@ impl<K: Watchable> Watched<K> {
                 Ok(Event::Apply(guard) | Event::InitApply(guard)) => match guard.0 {
                     Ok(object) => drop(self.objects.insert(object.name_any(), object)),
                     Err(invalid) => {
-                        watch.index.send(watch.invalid(kind_of::<K>(), &invalid.metadata, invalid.error)).await;
+                        watch
+                            .index
+                            .send(watch.invalid(kind_of::<K>(), &invalid.metadata, invalid.error))
+                            .await;
                     }
                 },
                 Ok(Event::Delete(guard)) => drop(self.objects.remove(&guard.name_any())),
@@ -384,7 +387,9 @@ struct Probers(BTreeMap<String, (String, TaskHandle)>);
 impl Probers {
     /// Ends those whose Secret is gone or has changed.
     fn keep(&mut self, versions: &BTreeMap<String, String>) {
-        for (_, (_, handle)) in self.0.extract_if(.., |name, (version, _)| versions.get(name) != Some(version)) {
+        for (_, (_, handle)) in
+            self.0.extract_if(.., |name, (version, _)| versions.get(name) != Some(version))
+        {
             handle.abort();
         }
     }
@@ -424,7 +429,10 @@ fn register(secrets: &BTreeMap<String, Secret>) -> (Vec<Registration>, BTreeMap<
     for secret in secrets.values() {
         match Registration::read(secret) {
             Ok(registration) if versions.contains_key(&registration.name) => {
-                warnings.push((registration.secret, format!("another Secret has the name {} too", registration.name)));
+                warnings.push((
+                    registration.secret,
+                    format!("another Secret has the name {} too", registration.name),
+                ));
             }
             Ok(registration) => {
                 versions.insert(registration.name.clone(), secret.resource_version().unwrap_or_default());
@@ -433,7 +441,10 @@ fn register(secrets: &BTreeMap<String, Secret>) -> (Vec<Registration>, BTreeMap<
             Err(why) => warnings.push((secret.name_any(), why)),
         }
     }
-    if !registrations.iter().any(|it| it.server == IN_CLUSTER || matches!(it.access, Ok(Access::ControlPlane))) {
+    if !registrations
+        .iter()
+        .any(|it| it.server == IN_CLUSTER || matches!(it.access, Ok(Access::ControlPlane)))
+    {
         let own = Registration::in_cluster();
         versions.insert(own.name.clone(), String::new());
         registrations.push(own);

@@ -23,11 +23,18 @@ impl Fleet {
         };
         let (index, indexer) = Index::new([("lab".to_owned(), plane)], Environments::default());
         let mut fleet = Self { index, indexer };
-        let registration = |name: &str| Registration { name: name.into(), server: format!("https://{name}"), ..Registration::in_cluster() };
+        let registration = |name: &str| Registration {
+            name: name.into(),
+            server: format!("https://{name}"),
+            ..Registration::in_cluster()
+        };
         let registrations = ["dev", "staging", "prod"].map(registration).to_vec();
         fleet.tell([Change::Clusters { plane: "lab".into(), registrations, warnings: Vec::new() }]);
         for name in ["dev", "staging", "prod"] {
-            fleet.contact(name, Contact::Answered { version: "v1.36.3".into(), latency: Duration::from_millis(9) });
+            fleet.contact(
+                name,
+                Contact::Answered { version: "v1.36.3".into(), latency: Duration::from_millis(9) },
+            );
         }
         fleet
     }
@@ -78,7 +85,10 @@ fn a_row_knows_its_environment_app_cluster_and_version() {
     fleet.put(application("web-prod", "prod", "Healthy", "Synced"));
     let list = fleet.list(&ListApplications::default());
     let row = &list.rows[0];
-    assert_eq!((row.app.as_str(), row.cluster.as_str(), row.version.as_deref()), ("web", "prod", Some("1.4.2")));
+    assert_eq!(
+        (row.app.as_str(), row.cluster.as_str(), row.version.as_deref()),
+        ("web", "prod", Some("1.4.2"))
+    );
     assert!(row.environment.is_protected());
     assert!(row.freshness.is_live());
     assert_eq!(row.reason, "");
@@ -91,7 +101,11 @@ fn a_destination_by_server_is_named_once_its_secret_is_known() {
     object["spec"]["destination"] = json!({"server": "https://late", "namespace": "web"});
     fleet.put(object);
     assert_eq!(fleet.list(&ListApplications::default()).rows[0].cluster, "https://late");
-    let late = Registration { name: "prod-late".into(), server: "https://late".into(), ..Registration::in_cluster() };
+    let late = Registration {
+        name: "prod-late".into(),
+        server: "https://late".into(),
+        ..Registration::in_cluster()
+    };
     fleet.tell([Change::Clusters { plane: "lab".into(), registrations: vec![late], warnings: Vec::new() }]);
     let row = fleet.list(&ListApplications::default()).rows.remove(0);
     assert_eq!((row.cluster.as_str(), row.environment.name()), ("prod-late", Some("prod")));
@@ -107,7 +121,8 @@ fn an_application_of_a_dead_cluster_is_never_counted_healthy() {
         let snapshot = fleet.index.load();
         let overview = view::overview(&snapshot, Vec::new(), NOW);
         assert_eq!(overview.counts.stale, 1);
-        let healthy = overview.counts.health.iter().find(|(health, _)| *health == Health::Healthy).map(|it| it.1);
+        let healthy =
+            overview.counts.health.iter().find(|(health, _)| *health == Health::Healthy).map(|it| it.1);
         assert_eq!(healthy, Some(1));
         let row = snapshot.row(&id("web-prod")).expect("a row");
         assert_eq!(view::reason(&snapshot, row, NOW), "Cluster prod does not answer: no answer within 3 s");
@@ -205,7 +220,8 @@ fn filters_combine_and_facets_count_after_the_others() {
     assert_eq!(count(&list.facets.health, "Healthy"), 1, "api-prod, in spite of the health filter itself");
     assert_eq!(count(&list.facets.environment, "dev"), 0, "web-dev is not Degraded");
     assert_eq!(count(&list.facets.environment, "prod"), 1);
-    let text = |q: &str| fleet.list(&ListApplications { q: q.into(), ..ListApplications::default() }).matching;
+    let text =
+        |q: &str| fleet.list(&ListApplications { q: q.into(), ..ListApplications::default() }).matching;
     assert_eq!((text("WEB"), text("web prod"), text("1.4.2"), text("nosuch")), (3, 2, 3, 0));
 }
 
@@ -231,7 +247,12 @@ fn pages_stay_within_what_there_is() {
         fleet.put(application(&format!("app-{number:02}"), "dev", "Healthy", "Synced"));
     }
     let page = |page, per_page| {
-        let list = fleet.list(&ListApplications { page, per_page, sort: SortBy::Name, ..ListApplications::default() });
+        let list = fleet.list(&ListApplications {
+            page,
+            per_page,
+            sort: SortBy::Name,
+            ..ListApplications::default()
+        });
         (list.page, list.rows.len())
     };
     assert_eq!(page(0, 10), (1, 10));
@@ -251,7 +272,8 @@ fn objects_of_newer_versions_are_read() {
         "syncSource": {"targetBranch": "env/prod", "path": "rendered/web/prod", "repoURL": "https://git.test/wet"}
     });
     hydrated["spec"]["destination"] = json!({"name": "prod", "namespace": "web"});
-    hydrated["status"]["sourceHydrator"] = json!({"lastComparedDryRevision": "abc", "currentOperation": {"phase": "Hydrated"}});
+    hydrated["status"]["sourceHydrator"] =
+        json!({"lastComparedDryRevision": "abc", "currentOperation": {"phase": "Hydrated"}});
     fleet.put(hydrated);
     let mut several = application("several", "dev", "Healthy", "Synced");
     several["spec"]["source"] = Value::Null;
@@ -260,13 +282,15 @@ fn objects_of_newer_versions_are_read() {
         {"repoURL": "https://charts.test", "chart": "web", "targetRevision": "2.1.0", "tagPrefix": "v"}
     ]);
     several["status"]["sync"] = json!({"status": "Synced", "revisions": ["aaa", "2.1.0"]});
-    several["spec"]["syncPolicy"] = json!({"automated": {"enabled": false, "prune": null, "selfHeal": null, "allowEmpty": null}});
+    several["spec"]["syncPolicy"] =
+        json!({"automated": {"enabled": false, "prune": null, "selfHeal": null, "allowEmpty": null}});
     several["status"]["conditions"] = Value::Null;
     several["status"]["resources"] = Value::Null;
     several["status"]["summary"] = json!({"images": null, "isAppOfApps": true});
     fleet.put(several);
     let mut odd = application("odd", "dev", "Hibernating", "Drifting");
-    odd["status"]["operationState"] = json!({"phase": "Pondering", "operation": null, "startedAt": "2026-11-23T10:00:00Z"});
+    odd["status"]["operationState"] =
+        json!({"phase": "Pondering", "operation": null, "startedAt": "2026-11-23T10:00:00Z"});
     fleet.put(odd);
 
     let snapshot = fleet.index.load();
@@ -282,8 +306,10 @@ fn objects_of_newer_versions_are_read() {
 fn global_projects_lend_their_windows() {
     let mut fleet = Fleet::new();
     let project = |name: &str, labels: Value, windows: Value| -> AppProject {
-        serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}, "spec": {"syncWindows": windows}}))
-            .expect("a project")
+        serde_json::from_value(
+            json!({"metadata": {"name": name, "labels": labels}, "spec": {"syncWindows": windows}}),
+        )
+        .expect("a project")
     };
     let deny = json!([{"kind": "deny", "schedule": "* * * * *", "duration": "1h", "applications": ["*"]}]);
     fleet.tell([
