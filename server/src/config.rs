@@ -44,7 +44,7 @@ pub struct Flags {
     /// The address to listen on [default: 127.0.0.1:3000].
     #[arg(long, env = "QUARTERDECK_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
-    /// The URL that people use, e.g. https://quarterdeck.example.com [default: http:// and the address listened on].
+    /// The URL that people use, by https unless on loopback [default: http and the address listened on].
     #[arg(long, env = "QUARTERDECK_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
     /// The proxies whose X-Forwarded-For counts: addresses or networks like 10.0.0.0/8, with commas between.
@@ -62,7 +62,7 @@ pub struct Flags {
     /// The folder for what the program keeps, also the private PostgreSQL.
     #[arg(long, env = "QUARTERDECK_DATA_DIR", value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
-    /// The file with the password of the local administrator [default: QUARTERDECK_ADMIN_PASSWORD, else one is made].
+    /// The file with the password of the local administrator [default: one is made and printed once].
     #[arg(long, env = "QUARTERDECK_ADMIN_PASSWORD_FILE", value_name = "FILE")]
     pub admin_password_file: Option<PathBuf>,
     /// The folder with the files for the browser [default: `site` beside the program, else target/site].

@@ -56,12 +56,25 @@ fn main() -> ExitCode {
 async fn serve(flags: Flags) -> anyhow::Result<()> {
     let config = Config::load(flags, Secrets::from_environment())?;
     telemetry::start(config.log_format, &config.log).context("the filter of the log is wrong")?;
-    let stop = stop_on_signals()?;
-    // Before the engine starts: two programs on one address would be told apart only by their errors.
+    let stop = CancellationToken::new();
+    let (signal, serving) = (stop_signal()?, run(config, stop.clone()));
+    tokio::pin!(serving);
+    tokio::select! {
+        served = &mut serving => served,
+        () = signal => {
+            tracing::info!("stopping");
+            stop.cancel();
+            serving.await
+        }
+    }
+}
+
+/// Starts everything, serves until `stop`, and stops everything.
+async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
+    // Before the engine starts: a second program on one address should touch nothing.
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("{} cannot be listened on", config.listen))?;
-
     let mut engine = Engine::start(config.engine).await?;
     if let Some(password) = engine.take_generated_password() {
         print_password(&password)?;
@@ -99,20 +112,15 @@ async fn answer(listener: TcpListener, router: Router, stop: CancellationToken) 
     }
 }
 
-/// Returns a token that is cancelled by SIGINT or SIGTERM.
-fn stop_on_signals() -> anyhow::Result<CancellationToken> {
-    let stop = CancellationToken::new();
+/// Returns what waits for SIGINT or SIGTERM.
+fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let stopping = stop.clone();
-    tokio::spawn(async move {
+    Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        tracing::info!("stopping");
-        stopping.cancel();
-    });
-    Ok(stop)
+    })
 }
 
 fn print_password(password: &SecretString) -> anyhow::Result<()> {

@@ -1,5 +1,7 @@
 //! Logs: text for people, JSON for machines; every line of a request carries its id, from the span of the request.
 
+use std::io::IsTerminal as _;
+
 use serde::Deserialize;
 use tracing_subscriber::{EnvFilter, filter::ParseError, fmt};
 
@@ -19,7 +21,8 @@ pub enum LogFormat {
 /// Called once. Standard output stays free for what a person asked for.
 pub fn start(format: LogFormat, filter: &str) -> Result<(), ParseError> {
     let filter = EnvFilter::try_new(filter)?;
-    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log =
+        fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     match format {
         LogFormat::Text => log.with_target(false).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
