@@ -25,7 +25,7 @@ for (const colorScheme of ['dark', 'light'] as const) {
       await page.screenshot({ path: `${folder}/login-${width}-${colorScheme}.png` });
       await signIn(page, process.env.QUARTERDECK_ADMIN_PASSWORD ?? 'password');
       for (const { name, path } of shots) {
-        if (name === 'not-found') await page.goto(path);
+        if (name === 'not-found' || name === 'menu') await page.goto(path);
         else await open(page, path);
         await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
       }

@@ -22,6 +22,11 @@ export async function signIn(page: Page, password = admin.password) {
   await expect(page).toHaveURL('/');
 }
 
+/** Opens a page that shows nothing that changes. */
+export async function goto(page: Page, path: string) {
+  await page.goto(path);
+}
+
 /** Opens a page and waits until it is alive: its stream has answered. */
 export async function open(page: Page, path: string) {
   await page.goto(path);

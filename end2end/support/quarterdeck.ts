@@ -22,10 +22,9 @@ export async function start() {
   child.unref();
   if (child.pid === undefined) throw new Error(`${program} does not start`);
   await writeFile(pidFile, `${child.pid} ${startedAt(child.pid)}\n`);
-  await until(`Quarterdeck ready (its log: ${logFile})`, async () => {
-    if (startedAt(child.pid ?? 0) === undefined) throw new Error('Quarterdeck ended');
-    return (await fetch(`${baseURL}/readyz`)).ok;
-  }, 60);
+  const gone = () => startedAt(child.pid ?? 0) === undefined;
+  await until('Quarterdeck ready', async () => gone() || (await fetch(`${baseURL}/readyz`)).ok, 60);
+  if (gone()) throw new Error(`Quarterdeck ended by itself; its log: ${logFile}`);
 }
 
 /** Ends Quarterdeck with this signal and waits until it is gone. */

@@ -9,7 +9,8 @@ const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'qua
 export const baseURL = process.env.BASE_URL ?? 'http://127.0.0.1:3100';
 export const program = process.env.QUARTERDECK_PROGRAM ?? join(cache, 'test/program/quarterdeck');
 export const state = process.env.QUARTERDECK_STATE ?? join(cache, 'test');
-export const data = process.env.QUARTERDECK_DATA ?? join(state, 'data');
+/** Started as root, the database runs as another user, who cannot look into root's home. */
+export const data = process.env.QUARTERDECK_DATA ?? (process.getuid?.() === 0 ? '/var/lib/quarterdeck/test' : join(state, 'data'));
 
 /** The browser's cookies after signing in. */
 export const session = join(state, 'session.json');

@@ -3,7 +3,8 @@
 import { application, becomes, refresh, release } from '../support/lab.ts';
 import { expect, pageOf, signIn, test } from '../support/pages.ts';
 
-test.use({ javaScriptEnabled: false, storageState: { cookies: [], origins: [] } });
+// Without JavaScript the browser misses a use of what the page preloads for it.
+test.use({ javaScriptEnabled: false, storageState: { cookies: [], origins: [] }, expected: [/preloaded using link preload/] });
 
 test('from the sign-in over a filter to the cause, and out again', async ({ page }) => {
   await signIn(page);
