@@ -33,7 +33,7 @@ step() {
     printf '  %-28s %6s s\n' "$name" "$(seconds_since "$began")"
   else
     printf '  %-28s %6s s  FAILED\n' "$name" "$(seconds_since "$began")"
-    { { head -n 8 "$log"; echo ...; tail -n 12 "$log"; } | sed 's/^/      /'; echo "    The whole log: $log"; echo "    $advice"; } >&2
+    { awk '{line[NR] = $0} END {for (i = 1; i <= NR; i++) if (i <= 8 || i > NR - 16) print line[i]; else if (i == 9) print "..."}' "$log" | sed 's/^/      /'; echo "    The whole log: $log"; echo "    $advice"; } >&2
     return 1
   fi
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use leptos::{ev, prelude::*};
 use model::{
-    Timestamp,
+    AppResult, Timestamp,
     view::{Content, View},
 };
 
@@ -40,15 +40,16 @@ pub(crate) struct Live {
     pub(crate) outdated: RwSignal<bool>,
     /// The last moment that the server told.
     pub(crate) now: RwSignal<Timestamp>,
-    content: RwSignal<Option<(View, Content)>>,
+    content: RwSignal<Option<(View, AppResult<Content>)>>,
 }
 
 impl Live {
-    /// Returns what the stream brought last for `view`, made out by `pick`.
-    pub(crate) fn content_of<T>(self, view: &View, pick: fn(&Content) -> Option<T>) -> Option<T> {
-        self.content.with(|content| {
-            let (shown, content) = content.as_ref()?;
-            if shown == view { pick(content) } else { None }
+    /// Returns what the stream brought last for `view`, made out by `pick`; or why it cannot be read any more.
+    pub(crate) fn content_of<T>(self, view: &View, pick: fn(&Content) -> Option<T>) -> Option<AppResult<T>> {
+        self.content.with(|content| match content {
+            Some((shown, Ok(content))) if shown == view => pick(content).map(Ok),
+            Some((shown, Err(error))) if shown == view => Some(Err(error.clone())),
+            _ => None,
         })
     }
 

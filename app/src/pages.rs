@@ -123,8 +123,8 @@ fn shelf<T: Shown>(
         page.get().map(|(view, loaded)| {
             let streamed = live.and_then(|live| live.content_of(&view, T::of));
             match (streamed, loaded) {
-                (Some(streamed), Ok(loaded)) if loaded.now() > streamed.now() => Ok(loaded),
-                (Some(streamed), _) => Ok(streamed),
+                (Some(Ok(streamed)), Ok(loaded)) if loaded.now() > streamed.now() => Ok(loaded),
+                (Some(streamed), _) => streamed,
                 (None, loaded) => loaded,
             }
         })

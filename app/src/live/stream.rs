@@ -8,7 +8,7 @@ use leptos::{
     web_sys::{EventSource, MessageEvent, VisibilityState, js_sys},
 };
 use model::{
-    AppError, Timestamp,
+    AppError, AppResult, Timestamp,
     view::{Content, Hello, View},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -127,10 +127,11 @@ fn connection(live: Live, view: View, generation: u32) -> Option<Connection> {
     let source = EventSource::new(&routes::events(&view).ok()?).ok()?;
     let on_event = vec![
         listen(&source, "hello", move |hello: Hello| greet(live, hello)),
-        listen(&source, "content", move |content: Content| {
-            heard(live);
-            live.content.set(Some((view.clone(), content)));
+        listen(&source, "content", {
+            let view = view.clone();
+            move |content: Content| show(live, &view, Ok(content))
         }),
+        listen(&source, "failed", move |error: AppError| show(live, &view, Err(error))),
         listen(&source, "beat", move |beat: Beat| {
             heard(live);
             live.now.set(beat.now);
@@ -164,6 +165,11 @@ fn greet(live: Live, hello: Hello) {
     if !same {
         live.outdated.set(true);
     }
+}
+
+fn show(live: Live, view: &View, content: AppResult<Content>) {
+    heard(live);
+    live.content.set(Some((view.clone(), content)));
 }
 
 fn heard(live: Live) {

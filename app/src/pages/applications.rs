@@ -106,7 +106,7 @@ fn summary(list: &ApplicationList) -> String {
 }
 
 /// Goes to the list that a query asks for; the browser's back leads past what was typed.
-fn go(replace: bool) -> impl Fn(&ListApplications) + Clone + 'static {
+fn go(replace: bool) -> impl Fn(&ListApplications) + Clone + Send + std::marker::Sync + 'static {
     let navigate = use_navigate();
     move |query: &ListApplications| {
         let options = NavigateOptions { replace, scroll: false, ..Default::default() };
@@ -231,7 +231,7 @@ fn FacetGroup(facet: Facet, shelf: Shelf<ApplicationList>, query: Memo<ListAppli
         Memo::new(move |_| shelf.data.with(|it| query.with(|query| facet.values(&it.facets, query))));
     let go = go(false);
     let toggle =
-        StoredValue::new_local(move |value: &str| go(&query.with_untracked(|it| facet.toggled(it, value))));
+        StoredValue::new(move |value: &str| go(&query.with_untracked(|it| facet.toggled(it, value))));
     // Closed by default, but for the filters that people reach for first and those that are set.
     let open =
         !matches!(facet, Facet::Operation) || query.with_untracked(|query| !facet.chosen(query).is_empty());

@@ -2,7 +2,11 @@
 //!
 //! The choice is posted, so that it works without JavaScript; with it, the page turns at once.
 
-use leptos::{ev::MouseEvent, prelude::*, web_sys::js_sys};
+use leptos::{
+    ev::MouseEvent,
+    prelude::*,
+    web_sys::{RequestInit, UrlSearchParams},
+};
 
 use super::icon::Icon;
 use crate::routes;
@@ -91,12 +95,15 @@ pub(crate) fn ThemeButton(
     }
 }
 
-/// Turns the document, and keeps the choice where the server reads it.
+/// Turns the document, and has the server remember the choice. If that fails, the choice lasts as long as the page.
 fn remember(theme: Theme) {
-    let document = document();
-    if let Some(root) = document.document_element() {
+    if let Some(root) = document().document_element() {
         let _ = root.set_attribute("data-theme", theme.word());
     }
-    let cookie = format!("theme={}; path=/; max-age=31536000; samesite=lax", theme.word());
-    let _ = js_sys::Reflect::set(&document, &"cookie".into(), &cookie.into());
+    let Ok(form) = UrlSearchParams::new() else { return };
+    form.append("theme", theme.word());
+    let request = RequestInit::new();
+    request.set_method("POST");
+    request.set_body(&form);
+    let _ = window().fetch_with_str_and_init(routes::THEME, &request);
 }

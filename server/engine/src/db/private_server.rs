@@ -56,7 +56,7 @@ impl PrivateServer {
         let place = Arc::new(Place::prepare(data_dir).await?);
         let lock = place.lock()?;
         place.init().await?;
-        let adopted = place.answers().await;
+        let adopted = place.is_up().await;
         if !adopted {
             place.start().await?;
         }

@@ -114,6 +114,19 @@ impl Place {
         }
     }
 
+    /// Returns whether a server runs that takes connections; one that is about to is waited for. The socket of one that
+    /// dies may answer for a moment still.
+    pub(super) async fn is_up(&self) -> bool {
+        let until = Instant::now() + START_LIMIT;
+        while self.answers().await && Instant::now() < until {
+            if self.takes_connections().await {
+                return true;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        false
+    }
+
     /// Starts the server, and waits until it takes connections.
     pub(super) async fn start(&self) -> Result<()> {
         self.bury().await?;

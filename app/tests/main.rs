@@ -1,0 +1,5 @@
+//! Pages, rendered by the router that serves them, over a backend that holds what the test put there.
+
+mod acts;
+mod fake;
+mod pages;
