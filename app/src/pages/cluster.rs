@@ -80,7 +80,7 @@ fn draw(shelf: Shelf<ClusterDetail>, crumbs: Signal<Vec<Crumb>>) -> AnyView {
                 </div>
             </div>
             <Facts shelf/>
-            {move || data.with(|it| trouble(it))}
+            {move || data.with(trouble)}
             <div class="grid grid-cols-1 items-start gap-4 xl:grid-cols-[minmax(0,1fr)_22rem]">
                 <div class="grid min-w-0 grid-cols-1 gap-4">
                     <PodsCard shelf/>
@@ -445,7 +445,7 @@ fn AccessCard(shelf: Shelf<ClusterDetail>, now: Signal<Timestamp>) -> impl IntoV
                     <dt>"Knowledge"</dt>
                     <dd class="wrap-anywhere">{move || row.with(|row| knowledge(&row.freshness, now.get()))}</dd>
                     <dt>"Environment"</dt>
-                    <dd>{move || row.with(|row| environment_why(row))}</dd>
+                    <dd>{move || row.with(environment_why)}</dd>
                 </dl>
             </div>
         </Card>

@@ -24,7 +24,7 @@ pub(super) fn OperationCard(shelf: Shelf<ApplicationDetail>, acts: Acts) -> impl
     let operation = shelf.part(|it| it.operation.clone());
     let id = shelf.part(|it| it.row.id.clone());
     let running = shelf.part(|it| it.operation.as_ref().is_some_and(|it| !it.phase.is_over()));
-    let blocked = shelf.part(|it| super::acts::blocked(it));
+    let blocked = shelf.part(super::acts::blocked);
     let state = move || {
         data.with(|it| it.operation.as_ref().map(|it| it.phase))
             .map(|phase| view! { <span class="ml-auto"><Status look=phase word=phase.word()/></span> })
