@@ -278,7 +278,7 @@ impl Prober {
         let (outcome, answer) = match tokio::time::timeout(timeout, self.client.request::<T>(request)).await {
             Ok(Ok(answer)) => ("ok", Ok(answer)),
             Ok(Err(error)) => ("error", Err(explain_kube(&error))),
-            Err(_) => ("timeout", Err(format!("no answer within {} s", timeout.as_secs()))),
+            Err(_) => ("timeout", Err(format!("it did not answer within {} s", timeout.as_secs()))),
         };
         self.metrics.external_call("cluster", outcome, begin.elapsed());
         answer
