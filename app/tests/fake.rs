@@ -187,13 +187,10 @@ fn words(html: &str) -> String {
     while let Some(open) = rest.find('<') {
         text.push_str(&rest[..open]);
         let tag = &rest[open..];
-        let end = ["<!--", "<script"]
-            .into_iter()
-            .zip(["-->", "</script>"])
-            .find(|(start, _)| tag.starts_with(start));
-        let end = end.map_or(">", |(_, end)| end);
+        let ends = [("<!--", "-->"), ("<script", "</script>"), ("<", ">")];
+        let end = ends.into_iter().find(|(start, _)| tag.starts_with(start)).map_or(">", |(_, end)| end);
         // Leptos puts comments between neighbouring pieces of text; other tags part words.
-        if end != "-->" {
+        if !tag.starts_with("<!") {
             text.push(' ');
         }
         let close = tag.find(end).map(|at| at + end.len());

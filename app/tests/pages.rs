@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{body::Body, http::Request};
 use model::{
     AppError,
-    application::{ApplicationRow, SortBy},
+    application::ApplicationRow,
     status::{ControlPlane, Environment, Freshness, Health, Sync, Warning},
 };
 use tower::ServiceExt as _;

@@ -133,7 +133,9 @@ impl PlaneWatch {
             let (outcome, failed) = match answer {
                 Ok(Ok(_)) => ("ok", None),
                 Ok(Err(error)) => ("error", Some(explain_kube(&error))),
-                Err(_) => ("timeout", Some(format!("it did not answer within {} s", self.probes.timeout.as_secs()))),
+                Err(_) => {
+                    ("timeout", Some(format!("it did not answer within {} s", self.probes.timeout.as_secs())))
+                }
             };
             self.metrics.external_call("control_plane", outcome, begin.elapsed());
             let since = last_contact.unwrap_or(now);
