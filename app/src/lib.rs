@@ -43,6 +43,17 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
+/// Returns the routes of all pages.
+///
+/// Listing them keeps every resource of the process from loading for that moment: it is done once, before any page is
+/// drawn, or pages that are drawn meanwhile would wait for ever.
+#[cfg(feature = "ssr")]
+pub fn page_routes() -> Vec<leptos_axum::AxumRouteListing> {
+    static ROUTES: std::sync::LazyLock<Vec<leptos_axum::AxumRouteListing>> =
+        std::sync::LazyLock::new(|| leptos_axum::generate_route_list(App));
+    ROUTES.clone()
+}
+
 /// The application: what all pages share, and the router.
 #[component]
 pub fn App() -> impl IntoView {

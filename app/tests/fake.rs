@@ -8,7 +8,7 @@ use axum::{
     http::{Request, Response, header},
 };
 use leptos::{config::LeptosOptions, context::provide_context};
-use leptos_axum::{LeptosRoutes, generate_route_list, render_app_async_with_context};
+use leptos_axum::{LeptosRoutes, render_app_async_with_context};
 use model::{
     Actor, AppError, AppResult, Timestamp,
     actor::ActorKind,
@@ -90,12 +90,7 @@ impl Fake {
             move || app::shell(options.clone())
         };
         Router::new()
-            .leptos_routes_with_context(
-                &options,
-                generate_route_list(app::App),
-                context.clone(),
-                shell.clone(),
-            )
+            .leptos_routes_with_context(&options, app::page_routes(), context.clone(), shell.clone())
             .fallback(render_app_async_with_context(context, shell))
             .with_state(options)
     }

@@ -66,20 +66,6 @@ test('nodes that are not ready are counted', async ({ page }) => {
   await becomes('web-app-staging', 'Synced', 'Healthy');
 });
 
-test('manifests that cannot be rendered: the condition, in words', async ({ page }) => {
-  await open(page, pageOf('api-dev'));
-  await labCommand('stop', 'argocd-repo-server');
-  try {
-    await refresh('api-dev');
-    await expect(page.getByText('ComparisonError').first()).toBeVisible({ timeout: 60_000 });
-    await expect(page.getByText(/connection refused/i).first()).toBeVisible();
-  } finally {
-    await labCommand('start', 'argocd-repo-server');
-  }
-  await expect(page.getByText('ComparisonError')).toHaveCount(0, { timeout: 90_000 });
-  await expect(health(page, 'api-dev', 'Healthy')).toBeVisible({ timeout: 60_000 });
-});
-
 interface Trouble {
   noticed?: number;
   breakIt: () => Promise<unknown>;
