@@ -44,6 +44,20 @@ async fn a_plain_form_syncs_and_leads_away_from_itself() {
 }
 
 #[tokio::test]
+async fn what_was_refused_is_read_on_the_page_that_it_came_from() {
+    let refusing = Some(AppError::Conflict { why: "A sync window denies it until 18:00.".into() });
+    let fleet = Arc::new(Fake { refusing, ..Default::default() });
+    let page = fleet.post("/fn/sync_application", ID, &format!("{PAGE}?sync=1")).await;
+    assert_eq!(page.status, 302);
+    let back = page.location.trim_start_matches("http://localhost").to_owned();
+    let page = fleet.get(&back).await;
+    assert_eq!(page.status, 200);
+    page.reads(
+        "The sync was refused A sync window denies it until 18:00. Nothing was changed. Code conflict.",
+    );
+}
+
+#[tokio::test]
 async fn a_refresh_may_be_hard() {
     let fleet = Arc::new(Fake::default());
     let page = fleet.post("/fn/refresh_application", &format!("{ID}&kind=hard"), PAGE).await;

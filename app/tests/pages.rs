@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{body::Body, http::Request};
 use model::{
     AppError,
-    application::ApplicationRow,
+    application::{ApplicationRow, SortBy},
     status::{ControlPlane, Environment, Freshness, Health, Sync, Warning},
 };
 use tower::ServiceExt as _;
@@ -33,6 +33,22 @@ async fn the_sidebar_shows_what_exists_and_who_is_signed_in() {
         .has(r#"aria-current="page""#)
         .has(r#"action="/auth/logout""#)
         .reads_not("Matrix");
+}
+
+#[tokio::test]
+async fn the_list_reads_its_whole_query_from_the_url() {
+    let fleet = Arc::new(Fake::default());
+    let path = "/applications?q=prod&health=Degraded&health=Missing&project=storefront&sort=changed&reverse=1&page=2";
+    let page = fleet.get(path).await;
+    let asked = fleet.asked.lock().expect("unpoisoned").pop().expect("asked");
+    assert_eq!(asked.q, "prod");
+    assert_eq!(asked.health, ["Degraded", "Missing"]);
+    assert_eq!(asked.project, ["storefront"]);
+    assert_eq!((asked.sort, asked.reverse, asked.page), (SortBy::Changed, true, 2));
+    page.reads("Health: Missing")
+        .reads("1 to 1 of 1")
+        .has(r#"value="prod""#)
+        .has(r#"name="sort" value="changed""#);
 }
 
 #[tokio::test]
@@ -100,6 +116,26 @@ async fn a_control_plane_that_does_not_answer_is_named_with_the_age_of_what_is_s
 
     let fleet = Arc::new(Fake { rows: Vec::new(), planes: fleet.planes.clone(), ..Default::default() });
     fleet.get("/applications").await.reads("No control plane answers").reads_not("No Application yet");
+}
+
+#[tokio::test]
+async fn an_application_says_what_its_sync_waits_for_and_who_computed_its_health() {
+    let page = Arc::new(Fake::default()).get("/applications/mgmt/argocd/checkout-prod").await;
+    assert_eq!(page.status, 200);
+    page.reads("checkout-prod prod")
+        .reads("Wave 1 waiting here Deployment checkout")
+        .reads("Degraded computed by Quarterdeck")
+        .reads("Wave 2 not reached")
+        .reads("The running sync waits for wave 1: Deployment/checkout to be Healthy.")
+        .reads("service/checkout unchanged")
+        .reads("SharedResourceWarning")
+        .reads("prod, for it deploys to cluster prod-eu-1 from apps/overlays/prod.")
+        .reads("2 min 58 s")
+        .reads("from Argo CD")
+        .reads("Terminate operation…")
+        .has("top-prod")
+        .has(r#"action="/fn/terminate_operation""#);
+    assert_eq!(page.html.matches("<h1").count(), 1);
 }
 
 #[tokio::test]
