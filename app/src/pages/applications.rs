@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use leptos::{
-    ev::SubmitEvent,
-    leptos_dom::helpers::debounce,
-    prelude::*,
-    web_sys::{HtmlFormElement, HtmlInputElement},
-};
+use leptos::{ev::SubmitEvent, html, leptos_dom::helpers::debounce, prelude::*};
 use leptos_meta::Title;
 use leptos_router::{
     NavigateOptions,
@@ -18,7 +13,6 @@ use model::{
     status::{Environment, Freshness, Health, Phase, Sync},
     view::View,
 };
-use wasm_bindgen::JsCast;
 
 use super::{Shelf, live_page};
 use crate::{
@@ -117,8 +111,19 @@ fn go(replace: bool) -> impl Fn(&ListApplications) + Clone + Send + std::marker:
 /// The search, and the form that carries all filters without JavaScript.
 #[component]
 fn SearchForm(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> impl IntoView {
+    let field = NodeRef::<html::Input>::new();
+    let searched = StoredValue::new(query.with_untracked(|query| query.q.clone()));
+    // What was typed stays; what came by a link or by going back is put into the field.
+    Effect::new(move |_| {
+        let q = query.with(|query| query.q.clone());
+        if let Some(field) = field.get().filter(|_| searched.get_value() != q) {
+            field.set_value(&q);
+            searched.set_value(q);
+        }
+    });
     let search = move |text: String, go: &dyn Fn(&ListApplications)| {
         let q = text.trim().to_owned();
+        searched.set_value(q.clone());
         if query.with_untracked(|query| query.q != q) {
             go(&ListApplications { q, page: 0, ..query.get_untracked() });
         }
@@ -128,9 +133,7 @@ fn SearchForm(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> i
     let submit_to = go(false);
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
-        let form = event.target().and_then(|it| it.dyn_into::<HtmlFormElement>().ok());
-        let field = form.and_then(|form| form.get_with_name("q")?.dyn_into::<HtmlInputElement>().ok());
-        if let Some(field) = field {
+        if let Some(field) = field.get() {
             search(field.value(), &submit_to);
         }
     };
@@ -163,7 +166,8 @@ fn SearchForm(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> i
                     placeholder="Name, app, cluster, project, namespace, version or commit"
                     autocomplete="off"
                     spellcheck="false"
-                    value=move || query.with(|query| query.q.clone())
+                    node_ref=field
+                    value=query.with_untracked(|query| query.q.clone())
                     on:input:target=move |event| typed(event.target().value())
                 />
                 <span class="pointer-events-none absolute right-3 hidden items-center gap-1.5 text-small text-mute md:flex">
@@ -376,8 +380,8 @@ fn Rows(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> impl In
                                 <td class="hidden whitespace-nowrap md:table-cell">
                                     <Version version=row.version/>
                                 </td>
-                                <td class="fill hidden text-soft xl:table-cell" title=reason.clone()>
-                                    {reason.clone()}
+                                <td class="hidden w-full min-w-56 text-soft xl:table-cell" title=reason.clone()>
+                                    <span class="line-clamp-2 wrap-anywhere">{reason.clone()}</span>
                                 </td>
                                 <td class="num hidden text-mute sm:table-cell">
                                     {row.changed_at.map(|at| view! { <Age at now/> })}

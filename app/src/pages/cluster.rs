@@ -227,7 +227,7 @@ fn node_line(node: Node, now: Signal<Timestamp>) -> impl IntoView {
         <tr>
             <td class="lead">
                 <span class="font-medium">{node.name}</span>
-                <span class="block truncate text-small text-mute" title=node.reason.clone()>{node.reason.clone()}</span>
+                <span class="block text-small whitespace-normal text-mute wrap-anywhere">{node.reason.clone()}</span>
             </td>
             <td>
                 <Status look word/>
@@ -308,7 +308,9 @@ fn pod_line(pod: Pod, now: Signal<Timestamp>) -> impl IntoView {
             <td>
                 <Status look word=pod.reason/>
             </td>
-            <td class="fill hidden text-soft lg:table-cell" title=pod.why.clone()>{pod.why.clone()}</td>
+            <td class="hidden w-full text-soft lg:table-cell" title=pod.why.clone()>
+                <span class="line-clamp-3 wrap-anywhere">{pod.why.clone()}</span>
+            </td>
             <td class="num hidden md:table-cell">{pod.restarts}</td>
             <td class="hidden md:table-cell">{application}</td>
             <td class="num hidden text-mute sm:table-cell">{pod.since.map(|at| view! { <Age at now/> })}</td>

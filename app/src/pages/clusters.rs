@@ -217,7 +217,7 @@ fn cluster_line(row: ClusterRow, now: Signal<Timestamp>) -> impl IntoView {
                     </a>
                     <EnvironmentTag environment=row.environment/>
                 </span>
-                <span class="block max-w-72 truncate text-small text-mute" title=row.reason.clone()>
+                <span class="block max-w-96 text-small whitespace-normal text-mute wrap-anywhere">
                     {row.reason.clone()}
                 </span>
             </td>

@@ -28,7 +28,7 @@ pub(crate) fn MenuPage() -> impl IntoView {
     };
     view! {
         <Title text="More"/>
-        <TopBar crumbs=Signal::stored(vec![Crumb::link("Fleet", routes::OVERVIEW), Crumb::here("More")])/>
+        <TopBar crumbs=Signal::stored(vec![Crumb::link("Fleet", routes::OVERVIEW), Crumb::here("More")]) still=true/>
         <main id="main" class="main" tabindex="-1">
             <div class="page-head">
                 <h1>"More"</h1>

@@ -18,7 +18,7 @@ pub(crate) fn NotFoundPage() -> impl IntoView {
     crate::api::set_not_found();
     view! {
         <Title text="Not found"/>
-        <TopBar crumbs=Signal::stored(vec![Crumb::link("Fleet", routes::OVERVIEW), Crumb::here("Not found")])/>
+        <TopBar crumbs=Signal::stored(vec![Crumb::link("Fleet", routes::OVERVIEW), Crumb::here("Not found")]) still=true/>
         <main id="main" class="main" tabindex="-1">
             <div class="card empty">
                 <Icon name="search"/>

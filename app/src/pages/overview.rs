@@ -109,27 +109,15 @@ fn of(counts: &Counts, health: Health) -> u32 {
 }
 
 fn figures(counts: &Counts) -> impl IntoView + use<> {
-    let running = [Phase::Running, Phase::Terminating, Phase::Requested];
-    let in_protected = match counts.degraded_protected {
-        0 => String::new(),
-        count => format!("{count} in a protected environment"),
-    };
-    let by_hand = match counts.out_of_sync_manual {
-        0 => String::new(),
-        count => format!("{count} with auto-sync off"),
-    };
-    let figure = |href: String,
-                  icon: &'static str,
-                  colour: &'static str,
-                  label: &'static str,
-                  n: u32,
-                  detail: String| {
-        let colour = if n == 0 { "text-mute" } else { colour };
+    let detail =
+        |count: u32, words: &str| if count == 0 { String::new() } else { format!("{count} {words}") };
+    let figure = |href: String, look: Look, label: &'static str, n: u32, detail: String| {
+        let colour = if n == 0 { "text-mute" } else { look.class() };
         view! {
             <a class="figure" href=href>
                 <span class="l">
                     <span class=colour>
-                        <Icon name=icon class="icon-sm"/>
+                        <Icon name=look.icon() class="icon-sm"/>
                     </span>
                     {label}
                 </span>
@@ -138,65 +126,23 @@ fn figures(counts: &Counts) -> impl IntoView + use<> {
             </a>
         }
     };
+    let health = |health: Health, detail: String| {
+        figure(by_health(health), health.into(), health.word(), of(counts, health), detail)
+    };
+    let running = by_operation(&[Phase::Running, Phase::Terminating, Phase::Requested]);
+    let failed = by_operation(&[Phase::Failed, Phase::Error]);
+    let by_hand = detail(counts.out_of_sync_manual, "with auto-sync off");
+    let unreachable = counts.unreachable_clusters;
     view! {
         <div class="figures">
-            {figure(
-                by_health(Health::Degraded),
-                "degraded",
-                "text-degraded",
-                "Degraded",
-                of(counts, Health::Degraded),
-                in_protected,
-            )}
-            {figure(
-                by_health(Health::Missing),
-                "missing",
-                "text-missing",
-                "Missing",
-                of(counts, Health::Missing),
-                String::new(),
-            )}
-            {figure(out_of_sync(), "drift", "text-drift", "Out of sync", counts.out_of_sync, by_hand)}
-            {figure(
-                by_operation(&[Phase::Failed, Phase::Error]),
-                "failed",
-                "text-degraded",
-                "Failed operations",
-                counts.failed_operations,
-                String::new(),
-            )}
-            {figure(
-                by_operation(&running),
-                "sync",
-                "text-progressing",
-                "Running operations",
-                counts.running_operations,
-                String::new(),
-            )}
-            {figure(
-                by_health(Health::Progressing),
-                "progressing",
-                "text-progressing",
-                "Progressing",
-                of(counts, Health::Progressing),
-                String::new(),
-            )}
-            {figure(
-                stale(),
-                "stale",
-                "text-drift",
-                "Stale",
-                counts.stale,
-                if counts.stale > 0 { "last known state".into() } else { String::new() },
-            )}
-            {figure(
-                routes::CLUSTERS.into(),
-                "unreachable",
-                "text-degraded",
-                "Unreachable clusters",
-                counts.unreachable_clusters,
-                String::new(),
-            )}
+            {health(Health::Degraded, detail(counts.degraded_protected, "in a protected environment"))}
+            {health(Health::Missing, String::new())}
+            {figure(out_of_sync(), Look::Drift, Sync::OutOfSync.label(), counts.out_of_sync, by_hand)}
+            {figure(failed, Look::Failed, "Failed", counts.failed_operations, "operations".into())}
+            {figure(running, Look::Progressing, "Running", counts.running_operations, "operations".into())}
+            {health(Health::Progressing, String::new())}
+            {figure(stale(), Look::Stale, "Stale", counts.stale, "last known state".into())}
+            {figure(routes::CLUSTERS.into(), Look::Unreachable, "Unreachable", unreachable, "clusters".into())}
         </div>
     }
 }

@@ -10,6 +10,9 @@ use leptos::{ev::Event, html, prelude::*};
 pub(crate) fn Dialog(
     /// The id of its heading.
     label: &'static str,
+    /// Whether it writes to a protected environment.
+    #[prop(into)]
+    protected: Signal<bool>,
     /// Called when the person closes it.
     on_close: impl Fn() + Clone + 'static,
     children: Children,
@@ -30,6 +33,7 @@ pub(crate) fn Dialog(
         <dialog
             node_ref=dialog
             class="dialog max-w-xl [&:not(:modal)]:static [&:not(:modal)]:mx-0 [&:not(:modal)]:mb-4 [&:not(:modal)]:max-w-none"
+            class=("border-prod/70", protected)
             aria-labelledby=label
             open=true
             on:cancel=cancel

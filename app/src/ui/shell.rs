@@ -84,6 +84,9 @@ pub(crate) fn TopBar(
     /// Whether the page can write to a protected environment.
     #[prop(optional, into)]
     protected: Signal<bool>,
+    /// Whether nothing on the page ever changes.
+    #[prop(optional)]
+    still: bool,
 ) -> impl IntoView {
     let steps = move || {
         let steps = crumbs.get().into_iter().enumerate();
@@ -109,9 +112,7 @@ pub(crate) fn TopBar(
             <nav class="crumbs" aria-label="Breadcrumb">
                 {steps}
             </nav>
-            <span class="ml-auto">
-                <LinkState/>
-            </span>
+            <span class="ml-auto flex">{(!still).then(|| view! { <LinkState/> })}</span>
             <span class="hidden md:block">
                 <ThemeButton/>
             </span>

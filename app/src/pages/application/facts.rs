@@ -76,14 +76,14 @@ pub(super) fn window_words(allowed: bool, why: &str) -> String {
 fn out_of_sync(application: &ApplicationDetail) -> String {
     let total = application.resources.len();
     let out = application.resources.iter().filter(|it| it.sync == Some(Sync::OutOfSync)).count();
-    if total == 0 { String::new() } else { format!("{out} of {total} resources differ. ") }
+    if total == 0 { String::new() } else { format!("{out} of {total} differ, ") }
 }
 
 fn compared_words((at, refresh): (Option<Timestamp>, Option<String>), now: Signal<Timestamp>) -> AnyView {
     match (refresh, at) {
-        (Some(_), _) => "A refresh is asked for.".into_any(),
-        (None, Some(at)) => view! { "Compared " <Age at now suffix=" ago"/> }.into_any(),
-        (None, None) => "Not compared so far.".into_any(),
+        (Some(_), _) => "a refresh is asked for".into_any(),
+        (None, Some(at)) => view! { "compared " <Age at now suffix=" ago"/> }.into_any(),
+        (None, None) => "not compared so far".into_any(),
     }
 }
 

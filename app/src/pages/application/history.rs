@@ -92,7 +92,12 @@ fn line(entry: HistoryEntry, now: Signal<Timestamp>) -> impl IntoView {
     };
     view! {
         <tr>
-            <td class="whitespace-nowrap">{what} {backfilled}</td>
+            <td class="whitespace-nowrap">
+                {what} {backfilled}
+                <span class="block text-small whitespace-normal text-mute wrap-anywhere md:hidden">
+                    {message.clone()}
+                </span>
+            </td>
             <td class="hidden sm:table-cell">{revision.map(|revision| view! { <Revision revision/> })}</td>
             <td class="fill hidden text-soft md:table-cell" title=message.clone()>{message.clone()}</td>
             <td class="hidden whitespace-nowrap text-soft lg:table-cell">{who}</td>

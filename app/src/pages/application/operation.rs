@@ -114,8 +114,9 @@ fn detail(operation: OperationDetail, now: Signal<Timestamp>) -> impl IntoView {
 
 fn result_row(result: ResourceResult) -> impl IntoView {
     let look = match result.status.as_str() {
-        "Synced" | "Pruned" => Look::Healthy,
-        "SyncFailed" => Look::Failed,
+        "Synced" | "Pruned" | "Succeeded" => Look::Healthy,
+        "SyncFailed" | "Failed" | "Error" => Look::Failed,
+        "Running" | "Terminating" => Look::Progressing,
         "PruneSkipped" => Look::Drift,
         _ => Look::Waiting,
     };
@@ -143,6 +144,7 @@ fn status_words(status: &str) -> String {
         "Pruned" => "deleted".into(),
         "PruneSkipped" => "kept, though not in Git".into(),
         "" => "waiting".into(),
-        other => other.to_owned(),
+        // The phase of a hook.
+        other => other.to_lowercase(),
     }
 }

@@ -210,11 +210,19 @@ fn resource_row(resource: Resource, live: bool, now: Signal<Timestamp>) -> impl 
                     <span class="font-medium">{resource.name.clone()}</span>
                     {pruned}
                 </span>
-                <span class="block truncate text-small text-mute lg:hidden">{resource.reason.clone()}</span>
+                <span class="block text-small whitespace-normal text-mute wrap-anywhere lg:hidden">
+                    {resource.reason.clone()}
+                </span>
             </td>
-            <td>{resource_health(&resource, live)}</td>
+            <td>
+                {resource_health(&resource, live)}
+                <span class="block sm:hidden">
+                    {(live && resource.sync == Some(Sync::OutOfSync))
+                        .then(|| view! { <Status look=Sync::OutOfSync word=Sync::OutOfSync.label()/> })}
+                </span>
+            </td>
             <td class="hidden sm:table-cell">{sync}</td>
-            <td class="fill hidden text-soft lg:table-cell" title=resource.reason.clone()>{resource.reason.clone()}</td>
+            <td class="hidden w-full text-soft wrap-anywhere lg:table-cell">{resource.reason.clone()}</td>
             <td class="num hidden text-mute sm:table-cell">{resource.created_at.map(|at| view! { <Age at now/> })}</td>
         </tr>
     }

@@ -3,7 +3,7 @@
 //!
 //! It is open while the URL says `?sync=1`: as a part of the page without JavaScript, else as a dialog over it.
 
-use leptos::{ev::KeyboardEvent, prelude::*};
+use leptos::{ev::KeyboardEvent, html, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use model::{
     application::ApplicationId,
@@ -49,7 +49,7 @@ pub(super) fn SyncDialog(#[prop(into)] id: Signal<ApplicationId>, acts: Acts) ->
         preview.with(|preview| matches!(preview, Some(Ok(SyncPreview { typed_environment: Some(_), .. }))))
     });
     view! {
-        <Dialog label="sync-head" on_close=close>
+        <Dialog label="sync-head" protected on_close=close>
             <Transition fallback=|| view! { <p class="px-4 py-4 text-mute">"Asking what a sync would do…"</p> }>
                 {move || protected.get().then(|| view! { <div class="prod-edge"></div> })}
                 {body}
@@ -64,7 +64,13 @@ fn SyncForm(#[prop(into)] id: Signal<ApplicationId>, preview: SyncPreview, acts:
     let name = move || id.with(|id| id.name.clone());
     let typed = RwSignal::new(String::new());
     let hydrated = RwSignal::new(false);
-    Effect::new(move |_| hydrated.set(true));
+    let safe = NodeRef::<html::A>::new();
+    Effect::new(move |_| {
+        hydrated.set(true);
+        if let Some(safe) = safe.get() {
+            let _ = safe.focus();
+        }
+    });
     let environment = StoredValue::new(typed_environment.clone());
     let protected = typed_environment.is_some();
     let is_refused = refused.is_some();
@@ -96,6 +102,7 @@ fn SyncForm(#[prop(into)] id: Signal<ApplicationId>, preview: SyncPreview, acts:
                         }
                     })}
                 {window
+                    .filter(|window| window.allowed || !is_refused)
                     .map(|window| {
                         let class = if window.allowed { "text-small text-mute" } else { "text-small text-frozen" };
                         view! { <p class=class>{window_words(window.allowed, &window.why)}</p> }
@@ -109,7 +116,9 @@ fn SyncForm(#[prop(into)] id: Signal<ApplicationId>, preview: SyncPreview, acts:
                 {typed_environment.map(|environment| view! { <TypedEnvironment environment typed/> })}
             </div>
             <div class="dialog-foot">
-                <a class="btn" href=move || routes::application(&id.get())>"Leave it as it is"</a>
+                <a node_ref=safe class="btn" href=move || routes::application(&id.get())>
+                    "Leave it as it is"
+                </a>
                 <SubmitButton
                     class=if protected { "btn btn-prod" } else { "btn btn-primary" }
                     icon="sync"
