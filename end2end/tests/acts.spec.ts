@@ -95,6 +95,27 @@ test('a denied window refuses a sync, and says which', async ({ page, baseURL })
   expectUntouched(await application('ledger-prod'), before);
 });
 
+test.describe('at once', () => {
+  // The browser reports the refusal as it reports every 409.
+  test.use({ expected: [/409 \(Conflict\)/] });
+
+  test('of two people who sync at once one does, and the other is told', async ({ page, context }) => {
+    await slowRelease('6.0.0');
+    const other = await context.newPage();
+    for (const each of [page, other]) {
+      await open(each, `${pageOf('media-prod')}?sync=1`);
+      await each.getByRole('dialog').getByLabel(/Type prod/).fill('prod');
+    }
+    const buttons = [page, other].map((each) => each.getByRole('dialog').getByRole('button', { name: 'Sync media-prod' }));
+    await Promise.all(buttons.map((button) => button.click()));
+    await running('media-prod');
+    const refused = async () => (await page.getByText('The sync was refused').count()) + (await other.getByText('The sync was refused').count());
+    await expect.poll(refused, { message: 'one of the two is told' }).toBe(1);
+    await other.close();
+    await settled('media-prod');
+  });
+});
+
 test('a running operation is terminated by a click', async ({ page }) => {
   await slowRelease('6.1.0');
   await open(page, pageOf('media-prod'));
