@@ -5,6 +5,7 @@
 
 mod assets;
 mod auth;
+mod cookie;
 mod error_page;
 mod events;
 mod health;

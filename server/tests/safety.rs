@@ -103,6 +103,11 @@ async fn a_panic_is_an_error_with_the_id_of_its_request() {
     assert_eq!(page.status, StatusCode::INTERNAL_SERVER_ERROR);
     assert!(page.header("content-type").starts_with("text/html"));
     assert!(page.text.contains(page.header("x-request-id")), "{}", page.text);
+    assert!(
+        page.text.contains(r#"data-theme="dark""#),
+        "in the colours that the person chose: {}",
+        page.text
+    );
     assert!(!page.text.contains("the fake has no clusters"), "the story is for the log: {}", page.text);
 }
 

@@ -16,9 +16,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::{
-    HttpState, assets,
+    HttpState, assets, cookie,
     error_page::{self, Failure},
-    middleware::{Caller, cookie},
+    middleware::Caller,
 };
 
 /// The session of a request, for those who have to ask again later whether it still lasts.
@@ -44,16 +44,25 @@ pub(super) struct ChooseTheme {
     theme: Theme,
 }
 
+/// How pages look.
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Theme {
+pub(super) enum Theme {
     Dark,
     Light,
     System,
 }
 
 impl Theme {
-    fn word(self) -> &'static str {
+    /// Returns what the person chose, by the cookie.
+    pub(super) fn chosen(headers: &HeaderMap) -> Self {
+        let word = cookie::read(headers, THEME);
+        let known = [Self::Dark, Self::Light].into_iter().find(|theme| Some(theme.word()) == word);
+        known.unwrap_or(Self::System)
+    }
+
+    /// Returns the word of the cookie and of `data-theme`.
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Dark => "dark",
             Self::Light => "light",
@@ -63,6 +72,7 @@ impl Theme {
 }
 
 const LOGIN: &str = "/login";
+const THEME: &str = "theme";
 /// What needs no session, beside the site's files. A form that is not understood still has to come to its handler.
 const OPEN: [&str; 6] = [LOGIN, "/auth/login", "/auth/theme", "/healthz", "/readyz", "/metrics"];
 const THEME_AGE: &str = "; Max-Age=31536000";
@@ -130,7 +140,7 @@ pub(super) async fn choose_theme(
     headers: HeaderMap,
     Form(form): Form<ChooseTheme>,
 ) -> Response {
-    let cookie = cookie(&http.settings.public_url, "theme", form.theme.word(), THEME_AGE);
+    let cookie = cookie::write(&http.settings.public_url, THEME, form.theme.word(), THEME_AGE);
     if error_page::accepts_html(&headers) {
         with_cookie(&cookie, Redirect::to(&referring_path(&headers).unwrap_or_else(|| "/".to_owned())))
     } else {
@@ -156,7 +166,8 @@ fn is_open(path: &str) -> bool {
 }
 
 async fn find_session(http: &HttpState, headers: &HeaderMap, caller: Caller) -> AppResult<Option<Session>> {
-    let Some(token) = session_token(http, headers) else { return Ok(None) };
+    let name = http.settings.public_url.session_cookie();
+    let Some(token) = cookie::read(headers, name) else { return Ok(None) };
     let actor = http.services.sessions.actor_of(token, &caller).await?;
     Ok(actor.map(|actor| Session { token: token.to_owned(), actor, caller }))
 }
@@ -193,16 +204,9 @@ fn referring_path(headers: &HeaderMap) -> Option<String> {
     same_site_path(referer.path_and_query()?.as_str()).map(str::to_owned)
 }
 
-fn session_token<'a>(http: &HttpState, headers: &'a HeaderMap) -> Option<&'a str> {
-    let name = http.settings.public_url.session_cookie();
-    let lines = headers.get_all(header::COOKIE).into_iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(key, token)| *key == name && !token.is_empty()).map(|(_, token)| token)
-}
-
 fn session_cookie(http: &HttpState, token: &str, attributes: &str) -> String {
     let url = &http.settings.public_url;
-    cookie(url, url.session_cookie(), token, &format!("; HttpOnly{attributes}"))
+    cookie::write(url, url.session_cookie(), token, &format!("; HttpOnly{attributes}"))
 }
 
 fn with_cookie(cookie: &str, response: impl IntoResponse) -> Response {

@@ -14,7 +14,7 @@ use leptos::server_fn::error::SERVER_FN_ERROR_HEADER;
 use model::AppError;
 use serde_json::{Value, json};
 
-use super::middleware::Caller;
+use super::{auth::Theme, middleware::Caller};
 
 /// An error on its way out.
 #[derive(Debug)]
@@ -43,15 +43,17 @@ pub(super) fn accepts_html(headers: &HeaderMap) -> bool {
 
 /// Draws failures, and the bare answers of the layers below, for the one who asked.
 pub(super) async fn draw(request: Request, next: Next) -> Response {
-    let html = accepts_html(request.headers());
+    let theme = accepts_html(request.headers()).then(|| Theme::chosen(request.headers()));
     let request_id = Caller::of(request.extensions()).request_id;
     let mut response = next.run(request).await;
     let Some(error) = response.extensions_mut().remove::<AppError>().or_else(|| bare_error(&response)) else {
         return response;
     };
     let error = with_request_id(error, &request_id);
-    let drawn =
-        if html { page(&error, &request_id) } else { problem(response.status(), &error, &request_id) };
+    let drawn = match theme {
+        Some(theme) => page(&error, &request_id, theme),
+        None => problem(response.status(), &error, &request_id),
+    };
     // Headers of the layers below (e.g. `allow`) stay; the body and what describes it are ours.
     let (parts, body) = drawn.into_parts();
     response.headers_mut().remove(header::CONTENT_LENGTH);
@@ -102,12 +104,13 @@ fn problem(status: StatusCode, error: &AppError, request_id: &str) -> Response {
 }
 
 /// The page of last resort: plain HTML without a script, for the app itself may be what failed.
-fn page(error: &AppError, request_id: &str) -> Response {
+fn page(error: &AppError, request_id: &str, theme: Theme) -> Response {
+    let theme = theme.word();
     let sentence = escape(&error.to_string());
     let request_id = escape(request_id);
     Html(format!(
         r#"<!DOCTYPE html>
-<html lang="en">
+<html lang="en" data-theme="{theme}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -116,11 +119,11 @@ fn page(error: &AppError, request_id: &str) -> Response {
 <link rel="stylesheet" href="/pkg/quarterdeck.css">
 </head>
 <body>
-<main id="main" class="empty">
+<main id="main" class="empty min-h-dvh justify-center">
 <h1>This did not work</h1>
 <p>{sentence}</p>
 <p>Request id <code>{request_id}</code></p>
-<p><a class="btn" href="">Try again</a> <a class="btn" href="/">Overview</a></p>
+<div class="btn-row"><a class="btn" href="">Try again</a><a class="btn" href="/">Overview</a></div>
 </main>
 </body>
 </html>

@@ -37,10 +37,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{HttpState, auth, error_page};
-use crate::{
-    config::{Network, PublicUrl},
-    http::error_page::Failure,
-};
+use crate::{config::Network, http::error_page::Failure};
 
 /// Longer than the slowest answer of the backend, a refresh that waits for Argo CD.
 const TIMEOUT: Duration = Duration::from_secs(45);
@@ -198,12 +195,6 @@ async fn bound_time(request: Request, next: Next) -> Response {
 fn refuse_other_site(_: ProtectionError) -> Response<Body> {
     let (verb, object) = ("do this".into(), "from another site".into());
     Failure(AppError::Forbidden { verb, object }).into_response()
-}
-
-/// Returns the value for `Set-Cookie`: kept to this site, and sent over https alone where people use that.
-pub(super) fn cookie(public_url: &PublicUrl, name: &str, value: &str, attributes: &str) -> String {
-    let secure = if public_url.is_secure() { "; Secure" } else { "" };
-    format!("{name}={value}; Path=/; SameSite=Lax{secure}{attributes}")
 }
 
 #[cfg(test)]
