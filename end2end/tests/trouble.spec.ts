@@ -1,7 +1,8 @@
 // What is broken is shown broken, with its reason, while Argo CD still calls it Synced and Healthy; and well again when it is.
 
-import { becomes, kubectl, labCommand, refresh, release } from '../support/lab.ts';
+import { application, becomes, kubectl, labCommand, refresh, release } from '../support/lab.ts';
 import { expect, open, pageOf, test } from '../support/pages.ts';
+import { until } from '../support/processes.ts';
 import type { Page } from '@playwright/test';
 
 test.describe.configure({ timeout: 240_000 });
@@ -76,7 +77,8 @@ test('manifests that cannot be rendered: the condition, in words', async ({ page
   } finally {
     await labCommand('start', 'argocd-repo-server');
   }
-  await expect(page.getByText('ComparisonError')).toHaveCount(0, { timeout: 90_000 });
+  await until('Argo CD compares again', async () => (await application('api-dev')).status?.sync?.status === 'Synced', 120);
+  await expect(page.getByText('ComparisonError')).toHaveCount(0);
   await expect(health(page, 'api-dev', 'Healthy')).toBeVisible({ timeout: 60_000 });
 });
 
