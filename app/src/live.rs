@@ -38,8 +38,7 @@ pub(crate) struct Live {
     pub(crate) link: RwSignal<Link>,
     /// Whether the server runs another build than the page.
     pub(crate) outdated: RwSignal<bool>,
-    /// The last moment that the server told.
-    pub(crate) now: RwSignal<Timestamp>,
+    now: RwSignal<Timestamp>,
     content: RwSignal<Option<(View, AppResult<Content>)>>,
 }
 
@@ -51,6 +50,13 @@ impl Live {
             Some((shown, Err(error))) if shown == view => Some(Err(error.clone())),
             _ => None,
         })
+    }
+
+    /// Returns the moment that ages count against: the newer of `loaded` and what the server told last, and from then
+    /// on as long as nothing came.
+    pub(crate) fn moment(self, loaded: Timestamp) -> Timestamp {
+        let silent = if let Link::Stale { seconds } = self.link.get() { seconds } else { 0 };
+        loaded.max(self.now.get()).plus_seconds(silent.into())
     }
 
     /// Streams what `view` names for as long as the page is open.

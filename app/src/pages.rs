@@ -143,8 +143,10 @@ fn shelf<T: Shown>(
                     newest.with(|newest| newest.as_ref().and_then(|newest| newest.as_ref().ok().cloned()));
                 newest.or_else(|| before.cloned()).unwrap_or_else(|| first.clone())
             });
-            let beat = move || live.map(|live| live.now.get()).unwrap_or_default();
-            let now = Signal::derive(move || data.with(T::now).max(beat()));
+            let now = Signal::derive(move || {
+                let loaded = data.with(T::now);
+                live.map_or(loaded, |live| live.moment(loaded))
+            });
             draw(Shelf { data, now })
         }
         (Phase::Failed(error), _) => {

@@ -84,12 +84,7 @@ async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
         Ok(router) => answer(listener, router, stop).await.context("serving failed"),
         Err(error) => Err(error.into()),
     };
-    match Arc::into_inner(engine) {
-        Some(engine) => engine.shutdown().await,
-        None => tracing::warn!(
-            "a client does not let go of its connection, so the engine was not stopped in order"
-        ),
-    }
+    engine.shutdown().await;
     tracing::info!("stopped");
     served
 }

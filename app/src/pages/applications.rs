@@ -274,7 +274,7 @@ fn FacetGroup(facet: Facet, shelf: Shelf<ApplicationList>, query: Memo<ListAppli
                                     />
                                     <span class=move || {
                                         if count.get() == 0 {
-                                            "min-w-0 truncate text-mute [&_.status]:text-mute"
+                                            "min-w-0 truncate text-mute [&_.icon]:text-mute [&_.status]:text-mute"
                                         } else {
                                             "min-w-0 truncate"
                                         }

@@ -19,6 +19,9 @@ use crate::{
 /// The id of the field that the key `/` leads to.
 pub(crate) const FILTER_FIELD: &str = "filter";
 
+/// From how many seconds of silence on the page says so over all that it shows.
+const SILENCE: u32 = 12;
+
 /// A step of the breadcrumb: its words, and its link where it is not the page itself.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Crumb {
@@ -237,14 +240,34 @@ fn LinkState() -> impl IntoView {
     }
 }
 
-/// Tells that the session ended, or that another build runs.
+/// Tells that nothing came for long, that the session ended, or that another build runs.
 #[component]
 fn LinkBanners() -> impl IntoView {
     let live = use_live();
     let path = use_path();
     let outdated = move || live.is_some_and(|live| live.outdated.get());
     let signed_out = Memo::new(move |_| live.is_some_and(|live| live.link.get() == Link::SignedOut));
+    let silent = Memo::new(move |_| match live.map(|live| live.link.get()) {
+        Some(Link::Stale { seconds }) if seconds > SILENCE => Some(seconds),
+        _ => None,
+    });
+    let is_silent = Memo::new(move |_| silent.get().is_some());
     view! {
+        {move || {
+            is_silent
+                .get()
+                .then(|| {
+                    view! {
+                        <section class="banner text-stale" role="status" aria-label="Not live">
+                            <Icon name="stale"/>
+                            <div class="txt">
+                                <b>"Quarterdeck has not been heard of for " {move || silent.get().map(silence)} "."</b>
+                                " What is shown was true then, and may have changed. The page catches up by itself."
+                            </div>
+                        </section>
+                    }
+                })
+        }}
         {move || {
             outdated()
                 .then(|| {

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use kube::Client;
@@ -70,7 +70,7 @@ const OPERATIONS_SHOWN: u32 = 10;
 pub struct Engine {
     access: Access,
     db: Db,
-    private_server: Option<PrivateServer>,
+    private_server: Mutex<Option<PrivateServer>>,
     index: Index,
     details: Details,
     operator: Operator,
@@ -127,8 +127,17 @@ impl Engine {
             details: details.clone(),
             tasks: tasks.clone(),
         };
-        let engine =
-            Self { access, db, private_server, index, details, operator, tasks, metrics, generated_password };
+        let engine = Self {
+            access,
+            db,
+            private_server: Mutex::new(private_server),
+            index,
+            details,
+            operator,
+            tasks,
+            metrics,
+            generated_password,
+        };
         engine.start_tasks(indexer, settings.retention);
         let surveys = Arc::new(Semaphore::new(SURVEYS_AT_ONCE));
         for (setting, config) in planes {
@@ -227,10 +236,12 @@ impl Engine {
     }
 
     /// Ends all tasks and the private database.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(&self) {
         self.tasks.shutdown().await;
         self.db.close().await;
-        if let Some(server) = self.private_server
+        // Taken out in a statement of its own, so that the lock is not held while it stops.
+        let server = self.private_server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(server) = server
             && let Err(error) = server.stop().await
         {
             tracing::error!(error = &error as &dyn std::error::Error, "the private PostgreSQL did not stop");

@@ -1,6 +1,6 @@
 //! What can be done: refresh, sync, terminate. Each is a plain form; what failed is told over the page.
 
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
 use model::{
     AppResult,
     application::{ApplicationDetail, ApplicationId},
@@ -72,13 +72,19 @@ pub(super) fn ActBar(shelf: Shelf<ApplicationDetail>, acts: Acts) -> impl IntoVi
         .into_any(),
     };
     let busy = acts.refresh.pending();
+    let menu = NodeRef::<html::Details>::new();
+    Effect::new(move |_| {
+        if let Some(menu) = menu.get().filter(|_| busy.get()) {
+            menu.set_open(false);
+        }
+    });
     view! {
         <div class="btn-row md:ml-auto">
             <ActionForm action=acts.refresh>
                 <span class="btn-row gap-1">
                     <IdFields id/>
                     <SubmitButton class="btn" icon="refresh" words="Refresh" busy name="kind" value="normal"/>
-                    <details class="relative">
+                    <details node_ref=menu class="relative">
                         <summary class="btn btn-icon" aria-label="More ways to refresh">
                             <Icon name="down"/>
                         </summary>
