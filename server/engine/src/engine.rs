@@ -117,7 +117,7 @@ impl Engine {
             };
             (setting.name.clone(), plane)
         });
-        let (index, indexer) = Index::new(states, environments);
+        let (index, indexer) = Index::new(states, environments, metrics.clone());
         let clients = Clients::new(clients);
         let details = Details::new(clients.clone(), metrics.clone());
         let operator = Operator {

@@ -33,6 +33,7 @@ use crate::{
         window,
     },
     history::{Observation, ObservedOperation, PastDeploy},
+    metrics::{Kind, Metrics},
 };
 
 /// How long changes are gathered before they become a snapshot.
@@ -232,6 +233,7 @@ impl Index {
     pub fn new(
         planes: impl IntoIterator<Item = (String, Plane)>,
         environments: Environments,
+        metrics: Metrics,
     ) -> (Self, Indexer) {
         let (changes, queue) = mpsc::channel(QUEUE);
         let planes: BTreeMap<_, _> = planes.into_iter().collect();
@@ -252,6 +254,7 @@ impl Index {
             projects: Arc::default(),
             globals: Arc::default(),
             generation: 0,
+            metrics,
         };
         (index, indexer)
     }
@@ -287,6 +290,7 @@ pub struct Indexer {
     projects: Arc<BTreeMap<(String, String), Project>>,
     globals: Arc<BTreeMap<String, Vec<GlobalProject>>>,
     generation: u64,
+    metrics: Metrics,
 }
 
 impl Indexer {
@@ -322,6 +326,10 @@ impl Indexer {
 
     fn publish(&mut self) {
         self.generation += 1;
+        for (kind, count) in [("applications", self.rows.len()), ("clusters", self.clusters.len())] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.metrics.index_rows.get_or_create(&Kind { kind }).set(count);
+        }
         self.index.snapshot.store(Arc::new(Snapshot {
             generation: self.generation,
             planes: self.planes.clone(),
@@ -374,6 +382,8 @@ impl Indexer {
                 self.projects = Arc::new(all);
             }
             Change::GlobalProjects { plane, globals } => {
+                // It can be read again, if it could not before.
+                self.warnings.retain(|(of, kind, ..), _| *of != plane || *kind != "ConfigMap");
                 let mut all = BTreeMap::clone(&self.globals);
                 all.insert(plane, globals);
                 self.globals = Arc::new(all);

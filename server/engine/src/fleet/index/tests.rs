@@ -21,7 +21,8 @@ impl Fleet {
             server: "https://mgmt".into(),
             listed: false,
         };
-        let (index, indexer) = Index::new([("lab".to_owned(), plane)], Environments::default());
+        let (index, indexer) =
+            Index::new([("lab".to_owned(), plane)], Environments::default(), Metrics::default());
         let mut fleet = Self { index, indexer };
         let registration = |name: &str| Registration {
             name: name.into(),
@@ -338,4 +339,19 @@ fn versions_are_tags_else_digests() {
     assert_eq!(version_of("registry.test/web:1.4.2@sha256:0123456789abcdef"), "1.4.2");
     assert_eq!(version_of("registry.test/web@sha256:0123456789abcdef"), "0123456789ab");
     assert_eq!(version_of("registry.test:5000/web"), "latest");
+}
+
+#[test]
+fn settings_that_can_be_read_again_are_no_warning() {
+    let mut fleet = Fleet::new();
+    fleet.tell([Change::Invalid {
+        plane: "lab".into(),
+        kind: "ConfigMap",
+        namespace: "argocd".into(),
+        name: "argocd-cm".into(),
+        why: "globalProjects: not a list".into(),
+    }]);
+    assert_eq!(fleet.list(&ListApplications::default()).warnings.len(), 1);
+    fleet.tell([Change::GlobalProjects { plane: "lab".into(), globals: Vec::new() }]);
+    assert!(fleet.list(&ListApplications::default()).warnings.is_empty());
 }
