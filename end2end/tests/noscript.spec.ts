@@ -40,8 +40,11 @@ test('a sync, from the commit to healthy', async ({ page }) => {
   await page.getByRole('button', { name: 'Sync gateway-staging' }).click();
   await expect(page).toHaveURL(pageOf('gateway-staging'));
   await becomes('gateway-staging', 'Synced', 'Healthy');
-  await page.reload();
-  await expect(page.getByRole('main')).toContainText('1.23.0');
+  // The images follow the status by a moment, and this page changes only when it is loaded again.
+  await expect(async () => {
+    await page.reload();
+    await expect(page.getByRole('main')).toContainText('1.23.0', { timeout: 1_000 });
+  }).toPass({ timeout: 20_000 });
   await expect(page.getByRole('region', { name: 'Last operation' })).toContainText('Succeeded');
   await page.getByRole('button', { name: 'Refresh', exact: true }).click();
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('gateway-staging');
