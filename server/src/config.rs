@@ -15,7 +15,12 @@ use std::{
 use engine::{
     DatabaseSetting,
     access::AdminPassword,
-    fleet::{environment::EnvironmentSetting, probe::ProbeSettings, watch::ControlPlaneSetting},
+    fleet::{
+        credentials::{AccessSettings, OwnKubeconfig},
+        environment::EnvironmentSetting,
+        probe::ProbeSettings,
+        watch::ControlPlaneSetting,
+    },
     history::Retention,
 };
 use secrecy::SecretString;
@@ -136,7 +141,8 @@ impl Config {
             engine: engine::Settings {
                 control_planes: control_planes(single, file.control_planes)?,
                 environments: file.environments.into_iter().map(Environment::into_setting).collect(),
-                probes: file.clusters.into_settings(),
+                probes: file.clusters.probes(),
+                access: file.clusters.access(),
                 database: match database_url {
                     Some(url) => DatabaseSetting::Url(url),
                     None => DatabaseSetting::Private(flags.data_dir.or(file.data_dir)),
@@ -225,10 +231,33 @@ impl Environment {
 struct Clusters {
     probe_seconds: Option<NonZeroU32>,
     timeout_seconds: Option<NonZeroU32>,
+    /// The credential plugins that may be run.
+    #[serde(default)]
+    plugins: Vec<String>,
+    #[serde(default)]
+    kubeconfigs: Vec<ClusterKubeconfig>,
+}
+
+/// A kubeconfig for one cluster, instead of what Argo CD's Secret holds.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClusterKubeconfig {
+    control_plane: Option<String>,
+    cluster: String,
+    kubeconfig: PathBuf,
+    context: Option<String>,
 }
 
 impl Clusters {
-    fn into_settings(self) -> ProbeSettings {
+    fn access(self) -> AccessSettings {
+        let own = self.kubeconfigs.into_iter().map(|it| {
+            let ClusterKubeconfig { control_plane, cluster, kubeconfig, context } = it;
+            OwnKubeconfig { control_plane, cluster, kubeconfig, context }
+        });
+        AccessSettings { plugins: self.plugins, own: own.collect() }
+    }
+
+    fn probes(&self) -> ProbeSettings {
         let default = ProbeSettings::default();
         let seconds = |set: Option<NonZeroU32>| set.map(|seconds| Duration::from_secs(seconds.get().into()));
         ProbeSettings {

@@ -9,6 +9,7 @@ mod cookie;
 mod error_page;
 mod events;
 mod health;
+mod listen;
 mod metrics;
 mod middleware;
 mod services;
@@ -30,6 +31,7 @@ use tower_http::csrf;
 
 use error_page::Failure;
 use events::Streams;
+pub use listen::{Limits, answer};
 use metrics::HttpMetrics;
 pub use middleware::Caller;
 pub use services::{Readiness, Services, Sessions};

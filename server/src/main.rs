@@ -1,25 +1,19 @@
 //! The program `quarterdeck`: reads the settings, starts the engine, serves, and stops gracefully.
 
-use std::{io::Write as _, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{io::Write as _, net::TcpListener, process::ExitCode, sync::Arc};
 
 use anyhow::Context as _;
-use axum::Router;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use engine::Engine;
 use secrecy::{ExposeSecret as _, SecretString};
 use server::{
     config::{Config, Flags, Secrets},
-    http::{self, Services},
+    http::{self, Limits, Services},
     telemetry,
 };
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-
-/// How long requests that are being answered may take once the program stops.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// The single pane of glass for a fleet of Kubernetes clusters run by Argo CD and GitOps.
 #[derive(Parser)]
@@ -33,6 +27,8 @@ struct Cli {
 enum Command {
     /// Serves the dashboard. Exit status: 0 after a graceful stop, 1 on an error.
     Serve(Box<Flags>),
+    /// Prints the script that completes commands and flags in a shell, e.g. for `source <(quarterdeck completions bash)`.
+    Completions { shell: Shell },
     /// Prints the version.
     Version,
 }
@@ -40,6 +36,10 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(flags) => serve(*flags),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "quarterdeck", &mut std::io::stdout());
+            Ok(())
+        }
         Command::Version => say(concat!("quarterdeck ", env!("CARGO_PKG_VERSION"))),
     };
     match done {
@@ -73,7 +73,6 @@ async fn serve(flags: Flags) -> anyhow::Result<()> {
 async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     // Before the engine starts: a second program on one address should touch nothing.
     let listener = TcpListener::bind(config.listen)
-        .await
         .with_context(|| format!("{} cannot be listened on", config.listen))?;
     let mut engine = Engine::start(config.engine).await?;
     if let Some(password) = engine.take_generated_password() {
@@ -81,30 +80,12 @@ async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     }
     let engine = Arc::new(engine);
     let served = match http::router(Services::of(&engine), config.http, stop.clone()) {
-        Ok(router) => answer(listener, router, stop).await.context("serving failed"),
+        Ok(router) => http::answer(listener, router, Limits::default(), stop).await.context("serving failed"),
         Err(error) => Err(error.into()),
     };
     engine.shutdown().await;
     tracing::info!("stopped");
     served
-}
-
-/// Answers requests until `stop`, and then those that are under way.
-async fn answer(listener: TcpListener, router: Router, stop: CancellationToken) -> std::io::Result<()> {
-    tracing::info!("listening on http://{}", listener.local_addr()?);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let server = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let deadline = async {
-        stop.cancelled().await;
-        tokio::time::sleep(LAST_ANSWERS).await;
-    };
-    tokio::select! {
-        served = server => served,
-        () = deadline => {
-            tracing::warn!("some requests were not answered within {} s", LAST_ANSWERS.as_secs());
-            Ok(())
-        }
-    }
 }
 
 /// Returns what waits for SIGINT or SIGTERM.

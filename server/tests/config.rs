@@ -82,6 +82,11 @@ protected = true
 [clusters]
 probe_seconds = 20
 timeout_seconds = 7
+plugins = ["argocd-k8s-auth"]
+
+[[clusters.kubeconfigs]]
+cluster = "eu-1"
+kubeconfig = "/etc/quarterdeck/eu-1.kubeconfig"
 
 [retention]
 operations_days = 30
@@ -92,6 +97,8 @@ transitions_days = 7
     assert_eq!(names, ["europe", "america"]);
     assert_eq!(config.engine.environments[1].clusters, ["eu-*"]);
     assert_eq!(config.engine.probes.interval.as_secs(), 20);
+    assert_eq!(config.engine.access.plugins, ["argocd-k8s-auth"]);
+    assert_eq!(config.engine.access.own[0].cluster, "eu-1");
     assert_eq!(config.engine.retention.transitions_days, 7);
 }
 

@@ -5,6 +5,7 @@ mod config;
 mod coverage;
 mod health;
 mod law;
+mod listen;
 mod live;
 mod safety;
 mod sign_in;

@@ -23,9 +23,9 @@ pub struct ClusterRow {
     pub server: String,
     pub environment: Environment,
     pub freshness: Freshness,
-    /// When it answered last.
+    /// When it answered last; to 10 s while it answers.
     pub last_contact: Option<Timestamp>,
-    /// How long the last answer took, in milliseconds.
+    /// How long the last answer took, in milliseconds, by the first digit.
     pub latency_ms: Option<u32>,
     pub version: Option<String>,
     pub applications: u32,

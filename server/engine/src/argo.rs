@@ -2,6 +2,7 @@
 //!
 //! Knows Kubernetes objects; must not know HTTP, pages or sessions.
 
+mod event;
 pub mod health;
 pub mod operation;
 pub mod types;

@@ -1,7 +1,6 @@
 //! The composition root: settings in, everything running out.
 
 use std::{
-    collections::HashMap,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -27,6 +26,7 @@ use crate::{
     error::explain_kube,
     fleet::{
         clients::Clients,
+        credentials::AccessSettings,
         detail::{Details, not_found},
         environment::{EnvironmentSetting, Environments},
         index::{Index, Indexer, Plane, Snapshot},
@@ -46,6 +46,7 @@ pub struct Settings {
     /// The promotion order; empty for dev, staging, prod.
     pub environments: Vec<EnvironmentSetting>,
     pub probes: ProbeSettings,
+    pub access: AccessSettings,
     pub database: DatabaseSetting,
     pub admin_password: AdminPassword,
     pub retention: Retention,
@@ -91,24 +92,10 @@ impl Engine {
         let environments = Environments::new(&settings.environments)?;
         let mut planes = Vec::new();
         for setting in &settings.control_planes {
-            planes.push((setting, setting.client_config().await?));
+            let config = setting.client_config().await?;
+            planes.push((setting.clone(), client(&setting.name, &config)?, config));
         }
-        let (db, private_server) = match &settings.database {
-            DatabaseSetting::Url(url) => (Db::connect(url.expose_secret()).await?, None),
-            DatabaseSetting::Private(folder) => {
-                let folder = folder.clone().unwrap_or_else(default_data_dir);
-                let (db, server) = Db::private(&folder, &tasks).await?;
-                (db, Some(server))
-            }
-        };
-        let access = Access::new(db.clone());
-        let generated_password = access.ensure_local_admin(settings.admin_password).await?;
-
-        let mut clients = HashMap::new();
-        for (setting, config) in &planes {
-            clients.insert(setting.name.clone(), client(&setting.name, config)?);
-        }
-        let states = planes.iter().map(|(setting, config)| {
+        let states = planes.iter().map(|(setting, _, config)| {
             let plane = Plane {
                 freshness: Freshness::Connecting,
                 namespace: setting.namespace.clone(),
@@ -118,8 +105,11 @@ impl Engine {
             (setting.name.clone(), plane)
         });
         let (index, indexer) = Index::new(states, environments, metrics.clone());
-        let clients = Clients::new(clients);
+        let of_planes = planes.iter().map(|(setting, client, _)| (setting.name.clone(), client.clone()));
+        let clients = Clients::new(of_planes.collect());
         let details = Details::new(clients.clone(), metrics.clone());
+
+        let (db, private_server) = open(&settings.database, &tasks).await?;
         let operator = Operator {
             db: db.clone(),
             index: index.clone(),
@@ -127,8 +117,8 @@ impl Engine {
             details: details.clone(),
             tasks: tasks.clone(),
         };
-        let engine = Self {
-            access,
+        let mut engine = Self {
+            access: Access::new(db.clone()),
             db,
             private_server: Mutex::new(private_server),
             index,
@@ -136,15 +126,47 @@ impl Engine {
             operator,
             tasks,
             metrics,
-            generated_password,
+            generated_password: None,
         };
-        engine.start_tasks(indexer, settings.retention);
-        let surveys = Arc::new(Semaphore::new(SURVEYS_AT_ONCE));
-        for (setting, config) in planes {
-            engine.start_watch(setting, config, &clients, settings.probes, &surveys)?;
+        if let Err(error) = engine.begin(settings, indexer, planes, clients).await {
+            // Not without the private database, which would go on by itself.
+            engine.shutdown().await;
+            return Err(error);
         }
-        engine.operator.resume().await?;
         Ok(engine)
+    }
+
+    async fn begin(
+        &mut self,
+        settings: Settings,
+        indexer: Indexer,
+        planes: Vec<(ControlPlaneSetting, Client, kube::Config)>,
+        clients: Clients,
+    ) -> Result<()> {
+        self.generated_password = self.access.ensure_local_admin(settings.admin_password).await?;
+        self.start_tasks(indexer, settings.retention);
+        let (access, surveys) = (Arc::new(settings.access), Arc::new(Semaphore::new(SURVEYS_AT_ONCE)));
+        for (setting, client, config) in planes {
+            let watch = Arc::new(PlaneWatch {
+                name: setting.name,
+                namespace: setting.namespace,
+                client,
+                config,
+                clients: clients.clone(),
+                index: self.index.clone(),
+                probes: settings.probes,
+                access: access.clone(),
+                surveys: surveys.clone(),
+                metrics: self.metrics.clone(),
+                tasks: self.tasks.clone(),
+                trouble: Arc::new(Mutex::new(Some("its Applications are not listed yet".into()))),
+            });
+            self.tasks.supervise(format!("watch control plane {}", watch.name), move || {
+                let watch = watch.clone();
+                async move { watch.run().await }
+            });
+        }
+        self.operator.resume().await
     }
 
     fn start_tasks(&self, indexer: Indexer, retention: Retention) {
@@ -167,34 +189,6 @@ impl Engine {
         self.tasks.supervise("keep the tables in order", move || {
             keep_up(db.clone(), metrics.clone(), retention.clone())
         });
-    }
-
-    fn start_watch(
-        &self,
-        setting: &ControlPlaneSetting,
-        config: kube::Config,
-        clients: &Clients,
-        probes: ProbeSettings,
-        surveys: &Arc<Semaphore>,
-    ) -> Result<()> {
-        let watch = Arc::new(PlaneWatch {
-            name: setting.name.clone(),
-            namespace: setting.namespace.clone(),
-            client: client(&setting.name, &config)?,
-            config,
-            clients: clients.clone(),
-            index: self.index.clone(),
-            probes,
-            surveys: surveys.clone(),
-            metrics: self.metrics.clone(),
-            tasks: self.tasks.clone(),
-            trouble: Arc::new(Mutex::new(Some("its Applications are not listed yet".into()))),
-        });
-        self.tasks.supervise(format!("watch control plane {}", setting.name), move || {
-            let watch = watch.clone();
-            async move { watch.run().await }
-        });
-        Ok(())
     }
 
     /// Returns who signs in, and who is signed in.
@@ -354,6 +348,17 @@ impl HistoryQueue {
             }
             history::record(db, &self.waiting).await?;
             self.waiting.clear();
+        }
+    }
+}
+
+async fn open(setting: &DatabaseSetting, tasks: &Tasks) -> Result<(Db, Option<PrivateServer>)> {
+    match setting {
+        DatabaseSetting::Url(url) => Ok((Db::connect(url.expose_secret()).await?, None)),
+        DatabaseSetting::Private(folder) => {
+            let folder = folder.clone().unwrap_or_else(default_data_dir);
+            let (db, server) = Db::private(&folder, tasks).await?;
+            Ok((db, Some(server)))
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod detail;
 pub mod environment;
 pub mod index;
+mod plugin;
 pub mod probe;
 pub mod view;
 pub mod watch;

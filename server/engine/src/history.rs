@@ -29,8 +29,10 @@ pub struct Observation {
     pub id: ApplicationId,
     /// The uid of the object: a deleted and recreated Application is another one.
     pub uid: String,
-    /// When it was seen like this; an older observation never overrules a newer one.
+    /// When it was seen like this.
     pub at: Timestamp,
+    /// The object's resourceVersion: an older state never overrules a newer one, whichever replica saw it and when.
+    pub version: i64,
     pub health: Health,
     pub sync: Sync,
     /// The running or last operation.

@@ -31,6 +31,7 @@ fn seen(seconds: i64, health: Health, sync: Sync) -> Observation {
         id: id(),
         uid: "uid-1".into(),
         at: at(seconds),
+        version: seconds,
         health,
         sync,
         operation: None,
@@ -160,25 +161,32 @@ async fn a_change_is_one_row_whatever_is_repeated() {
     let db = database().await;
     let healthy = seen(1, Health::Healthy, Sync::Synced);
     let degraded = seen(2, Health::Degraded, Sync::OutOfSync);
-    for observation in [&healthy, &healthy, &degraded, &degraded, &healthy] {
+    // Another replica, whose watch lags behind, sees the old object later.
+    let lagging = Observation { at: at(3), ..healthy.clone() };
+    for observation in [&healthy, &healthy, &degraded, &degraded, &lagging] {
         record(&db, std::slice::from_ref(observation)).await.expect("records");
     }
     let changes: Vec<_> = entries(&db).await.into_iter().map(|entry| entry.what).collect();
     assert_eq!(
         changes.len(),
         2,
-        "the first sight is no change, and what is older than the last sight neither"
+        "the first sight is no change, and an older version than the last one neither"
     );
     assert!(
         changes.contains(&HistoryEvent::HealthChanged { from: Some(Health::Healthy), to: Health::Degraded })
     );
     assert!(changes.contains(&HistoryEvent::SyncChanged { from: Some(Sync::Synced), to: Sync::OutOfSync }));
 
+    // A control plane that was restored from a backup begins again with older versions.
+    let restored = Observation { at: at(3000), ..healthy.clone() };
+    record(&db, &[restored]).await.expect("records");
+    assert_eq!(entries(&db).await.len(), 4);
+
     // A restart: the last state is in the database.
-    record(&db, &[seen(9, Health::Healthy, Sync::OutOfSync)]).await.expect("records");
+    record(&db, &[seen(3009, Health::Missing, Sync::Synced)]).await.expect("records");
     assert_eq!(
         entries(&db).await[0].what,
-        HistoryEvent::HealthChanged { from: Some(Health::Degraded), to: Health::Healthy }
+        HistoryEvent::HealthChanged { from: Some(Health::Healthy), to: Health::Missing }
     );
 }
 

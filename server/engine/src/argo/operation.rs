@@ -18,7 +18,10 @@ use model::{
 };
 use serde_json::{Value, json};
 
-use super::types::{AUDIT_ID, FullApplication, REFRESH};
+use super::{
+    event::{self, Reason},
+    types::{AUDIT_ID, FullApplication, REFRESH, version_number},
+};
 use crate::{
     Error, Result,
     access::{Object, Verb, authorize},
@@ -125,6 +128,8 @@ impl Operator {
             self.finish_failed(actor, audit_id, &error).await?;
             return Err(error);
         }
+        let what = format!("initiated sync to {}", or_head(&row.target_revision));
+        self.tell(actor, id, &row.uid, Reason::OperationStarted, what);
         self.follow(actor.clone(), id.clone(), row.uid.clone(), audit_id);
         let act = if request.dry_run { "A dry run of" } else { "The sync of" };
         let what =
@@ -198,6 +203,7 @@ impl Operator {
             self.finish_failed(actor, audit_id, &error).await?;
             return Err(error);
         }
+        self.tell(actor, id, &row.uid, Reason::ResourceUpdated, "terminated running operation".into());
         audit::finish(&self.db, audit_id, actor, audit::Outcome::succeeded()).await?;
         let sentence = format!("The operation of {} is being ended.", id.name);
         Ok(Outcome { audit_id: audit_id.to_string(), sentence })
@@ -326,7 +332,7 @@ impl Operator {
         }))
     }
 
-    async fn annotate_refresh(&self, id: &ApplicationId, word: &str) -> Result<u64> {
+    async fn annotate_refresh(&self, id: &ApplicationId, word: &str) -> Result<i64> {
         let api = self.api(id)?;
         let server = || format!("control plane {}", id.control_plane);
         let patch = Patch::Merge(json!({"metadata": {"annotations": {REFRESH: word}}}));
@@ -346,10 +352,10 @@ impl Operator {
     }
 
     /// The controller removes the annotation in the same patch that writes what it found.
-    async fn wait_for_refresh(&self, id: &ApplicationId, version: u64) -> Result<()> {
+    async fn wait_for_refresh(&self, id: &ApplicationId, version: i64) -> Result<()> {
         let done = self.wait(|snapshot| {
             let row = snapshot.row(id)?;
-            (!row.refreshing && version_number(Some(&row.resource_version)) > version).then_some(())
+            (!row.refreshing && row.resource_version > version).then_some(())
         });
         tokio::time::timeout(REFRESH_TIMEOUT, done).await.map_err(|_| {
             Error::Answer(AppError::Unavailable {
@@ -371,6 +377,16 @@ impl Operator {
                 std::future::pending::<()>().await;
             }
         }
+    }
+
+    /// Writes a Kubernetes Event beside the act, which does not wait for it.
+    fn tell(&self, actor: &Actor, id: &ApplicationId, uid: &str, reason: Reason, what: String) {
+        let Some(client) = self.clients.of_plane(&id.control_plane) else { return };
+        let (actor, id, uid) = (actor.clone(), id.clone(), uid.to_owned());
+        self.tasks.spawn_once(format!("write an Event of {}", id.name), async move {
+            event::write(client, &actor, &id, &uid, reason, &what).await;
+            Ok(())
+        });
     }
 
     /// Writes the outcome of an operation into the record when it comes.
@@ -435,13 +451,13 @@ fn state_of(snapshot: &Snapshot, id: &ApplicationId, uid: &str, ours: &str) -> S
     }
 }
 
-fn object_of(id: &ApplicationId) -> String {
-    format!("application {}/{}/{}", id.control_plane, id.namespace, id.name)
+/// The revision that Argo CD takes where none is named.
+fn or_head(revision: &str) -> &str {
+    if revision.is_empty() { "HEAD" } else { revision }
 }
 
-/// A resourceVersion as a number, which it is for all built-in storage.
-fn version_number(version: Option<&str>) -> u64 {
-    version.and_then(|version| version.parse().ok()).unwrap_or(0)
+fn object_of(id: &ApplicationId) -> String {
+    format!("application {}/{}/{}", id.control_plane, id.namespace, id.name)
 }
 
 /// Says why a sync would be refused now, whoever asks; none where it would not.

@@ -17,6 +17,11 @@ pub const REFRESH: &str = "argocd.argoproj.io/refresh";
 /// The `operation.info` entry that names our row in the record.
 pub const AUDIT_ID: &str = "quarterdeck-audit-id";
 
+/// A resourceVersion as a number, which it is for all built-in storage.
+pub fn version_number(version: Option<&str>) -> i64 {
+    version.and_then(|version| version.parse().ok()).unwrap_or(0)
+}
+
 macro_rules! argo_resource {
     ($type:ty, $kind:literal, $plural:literal) => {
         impl Resource for $type {
@@ -73,7 +78,41 @@ pub struct AppProject {
     pub spec: AppProjectSpec,
 }
 
+/// An ApplicationSet: here for what keeps it from making its Applications.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ApplicationSet {
+    pub metadata: ObjectMeta,
+    #[serde(default, deserialize_with = "or_default")]
+    status: ApplicationSetStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct ApplicationSetStatus {
+    #[serde(default, deserialize_with = "or_default")]
+    conditions: Vec<ApplicationSetCondition>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+struct ApplicationSetCondition {
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    status: String,
+    #[serde(default)]
+    message: String,
+}
+
+impl ApplicationSet {
+    /// Says why it cannot make its Applications; none where it can.
+    pub fn trouble(&self) -> Option<String> {
+        let error =
+            self.status.conditions.iter().find(|it| it.kind == "ErrorOccurred" && it.status == "True")?;
+        Some(format!("It cannot make its Applications as they should be: {}", error.message))
+    }
+}
+
 argo_resource!(Application, "Application", "applications");
+argo_resource!(ApplicationSet, "ApplicationSet", "applicationsets");
 argo_resource!(FullApplication, "Application", "applications");
 argo_resource!(AppProject, "AppProject", "appprojects");
 

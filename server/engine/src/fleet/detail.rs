@@ -61,7 +61,7 @@ type Slot = Arc<tokio::sync::Mutex<Option<Kept>>>;
 
 struct Kept {
     at: Instant,
-    resource_version: String,
+    resource_version: i64,
     parts: Arc<Parts>,
 }
 
@@ -155,7 +155,7 @@ impl Details {
         let application = self.read(&row.id).await?;
         let live = self.live(snapshot, row, &application.status.resources).await;
         let parts = Arc::new(Parts { application, live });
-        let resource_version = row.resource_version.clone();
+        let resource_version = row.resource_version;
         *slot = Some(Kept { at: Instant::now(), resource_version, parts: parts.clone() });
         Ok(parts)
     }

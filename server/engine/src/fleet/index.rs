@@ -29,7 +29,9 @@ use super::{
 };
 use crate::{
     argo::{
-        types::{AppProject, Application, Deploy, Destination, GlobalProject, REFRESH, SyncWindow},
+        types::{
+            AppProject, Application, Deploy, Destination, GlobalProject, REFRESH, SyncWindow, version_number,
+        },
         window,
     },
     history::{Observation, ObservedOperation, PastDeploy},
@@ -42,6 +44,9 @@ const BATCH: Duration = Duration::from_millis(50);
 /// How long a change may wait for the indexer before its sender does.
 const QUEUE: usize = 8192;
 
+/// The kind whose warnings come and go one by one.
+const APPLICATION: &str = "Application";
+
 /// What the watches and probes tell the index.
 #[derive(Debug)]
 pub enum Change {
@@ -53,10 +58,12 @@ pub enum Change {
     ApplicationGone { plane: String, namespace: String, name: String },
     /// A whole list was read: Applications and warnings that are not in it are gone.
     ApplicationsListed { plane: String, present: HashSet<(String, String)> },
-    /// An object could not be read.
-    Invalid { plane: String, kind: &'static str, namespace: String, name: String, why: String },
+    /// An Application could not be read.
+    Invalid { plane: String, namespace: String, name: String, why: String },
+    /// What is wrong with the objects of a kind in a control plane's namespace, all of it: names and sentences.
+    Warnings { plane: String, kind: &'static str, warnings: Vec<(String, String)> },
     /// The clusters of a control plane, all of them.
-    Clusters { plane: String, registrations: Vec<Registration>, warnings: Vec<(String, String)> },
+    Clusters { plane: String, registrations: Vec<Registration> },
     /// The projects of a control plane, all of them.
     Projects { plane: String, projects: Vec<AppProject> },
     /// The global projects of argocd-cm.
@@ -112,7 +119,8 @@ pub struct Cluster {
 pub struct Row {
     pub id: ApplicationId,
     pub uid: String,
-    pub resource_version: String,
+    /// The version of the object that this was read from.
+    pub resource_version: i64,
     pub project: String,
     pub app: String,
     pub environment: Environment,
@@ -351,7 +359,7 @@ impl Indexer {
             }
             Change::Application { plane, application } => self.put(&plane, *application, now, seen),
             Change::ApplicationGone { plane, namespace, name } => {
-                self.warnings.remove(&(plane.clone(), "Application", namespace.clone(), name.clone()));
+                self.warnings.remove(&(plane.clone(), APPLICATION, namespace.clone(), name.clone()));
                 self.rows.remove(&ApplicationId { control_plane: plane, namespace, name });
             }
             Change::ApplicationsListed { plane, present } => {
@@ -359,18 +367,23 @@ impl Indexer {
                     |namespace: &String, name: &String| present.contains(&(namespace.clone(), name.clone()));
                 self.rows.retain(|id, _| id.control_plane != plane || is_present(&id.namespace, &id.name));
                 self.warnings.retain(|(of, kind, namespace, name), _| {
-                    *of != plane || *kind != "Application" || is_present(namespace, name)
+                    *of != plane || *kind != APPLICATION || is_present(namespace, name)
                 });
                 if let Some(plane) = self.planes.get_mut(&plane) {
                     plane.listed = true;
                 }
             }
-            Change::Invalid { plane, kind, namespace, name, why } => {
-                self.warn(&plane, kind, namespace, name, &why);
+            Change::Invalid { plane, namespace, name, why } => {
+                self.warn(&plane, APPLICATION, namespace, name, unreadable(&why));
             }
-            Change::Clusters { plane, registrations, warnings } => {
-                self.set_clusters(&plane, registrations, warnings);
+            Change::Warnings { plane, kind, warnings } => {
+                let namespace = self.planes.get(&plane).map(|it| it.namespace.clone()).unwrap_or_default();
+                self.warnings.retain(|(of, other, ..), _| *of != plane || *other != kind);
+                for (name, why) in warnings {
+                    self.warn(&plane, kind, namespace.clone(), name, why);
+                }
             }
+            Change::Clusters { plane, registrations } => self.set_clusters(&plane, registrations),
             Change::Projects { plane, projects } => {
                 let mut all = BTreeMap::clone(&self.projects);
                 all.retain(|(of, _), _| *of != plane);
@@ -382,8 +395,6 @@ impl Indexer {
                 self.projects = Arc::new(all);
             }
             Change::GlobalProjects { plane, globals } => {
-                // It can be read again, if it could not before.
-                self.warnings.retain(|(of, kind, ..), _| *of != plane || *kind != "ConfigMap");
                 let mut all = BTreeMap::clone(&self.globals);
                 all.insert(plane, globals);
                 self.globals = Arc::new(all);
@@ -403,18 +414,12 @@ impl Indexer {
         }
     }
 
-    fn warn(&mut self, plane: &str, kind: &'static str, namespace: String, name: String, why: &str) {
+    fn warn(&mut self, plane: &str, kind: &'static str, namespace: String, name: String, why: String) {
         let what = format!("{kind} {namespace}/{name} in control plane {plane}");
-        let why = format!("It cannot be read and is not shown as it is: {why}");
         self.warnings.insert((plane.to_owned(), kind, namespace, name), Warning { what, why });
     }
 
-    fn set_clusters(
-        &mut self,
-        plane: &str,
-        registrations: Vec<Registration>,
-        warnings: Vec<(String, String)>,
-    ) {
+    fn set_clusters(&mut self, plane: &str, registrations: Vec<Registration>) {
         let (mut kept, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut self.clusters).into_iter().partition(|(id, _)| id.control_plane == plane);
         self.clusters = others;
@@ -440,11 +445,6 @@ impl Indexer {
             cluster.secret = Some(registration.secret).filter(|secret| !secret.is_empty());
             cluster.credentials = registration.access.map(|access| access.kind());
             self.clusters.insert(id, Arc::new(cluster));
-        }
-        self.warnings.retain(|(of, kind, ..), _| of != plane || *kind != "Secret");
-        for (name, why) in warnings {
-            let namespace = self.planes.get(plane).map(|plane| plane.namespace.clone()).unwrap_or_default();
-            self.warn(plane, "Secret", namespace, name, &why);
         }
         self.resolve_rows_of(plane);
     }
@@ -493,12 +493,7 @@ impl Indexer {
 
     fn put(&mut self, plane: &str, application: Application, now: Timestamp, seen: &mut Vec<Observation>) {
         let (row, past) = self.row_of(plane, application, now);
-        self.warnings.remove(&(
-            plane.to_owned(),
-            "Application",
-            row.id.namespace.clone(),
-            row.id.name.clone(),
-        ));
+        self.warnings.remove(&(plane.to_owned(), APPLICATION, row.id.namespace.clone(), row.id.name.clone()));
         let before = self.rows.get(&row.id).filter(|before| before.uid == row.uid);
         let is_news = before.is_none_or(|before| {
             (before.health, before.sync, &before.operation) != (row.health, row.sync, &row.operation)
@@ -551,7 +546,7 @@ impl Indexer {
             app: self.environments.app_of(&source.path, &id.name),
             cluster: self.resolve(plane, &spec.destination),
             uid: metadata.uid.unwrap_or_default(),
-            resource_version: metadata.resource_version.unwrap_or_default(),
+            resource_version: version_number(metadata.resource_version.as_deref()),
             project: spec.project().to_owned(),
             environment: Environment::Unknown { why: String::new() },
             path: source.path,
@@ -586,6 +581,7 @@ impl Row {
             id: self.id.clone(),
             uid: self.uid.clone(),
             at: now,
+            version: self.resource_version,
             health: self.health,
             sync: self.sync,
             operation: self.operation.as_ref().and_then(|operation| {
@@ -625,6 +621,11 @@ fn version_of(image: &str) -> String {
         (None, Some(digest)) => digest.rsplit(':').next().unwrap_or(digest).chars().take(12).collect(),
         (None, None) => "latest".to_owned(),
     }
+}
+
+/// Says of an object that it is not shown as it is.
+pub(super) fn unreadable(why: &str) -> String {
+    format!("It cannot be read and is not shown as it is: {why}")
 }
 
 /// One line of at most 300 characters: the whole text is on the Application's page.

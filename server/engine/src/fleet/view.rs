@@ -505,8 +505,8 @@ fn cluster_row(cluster: &Cluster, (applications, unwell): (u32, u32)) -> Cluster
         id: cluster.id.clone(),
         server: cluster.server.clone(),
         environment: cluster.environment.clone(),
-        last_contact: cluster.last_contact,
-        latency_ms: cluster.latency_ms,
+        last_contact: cluster.last_contact.map(|at| if freshness.is_live() { calm(at) } else { at }),
+        latency_ms: cluster.latency_ms.map(one_digit),
         version: cluster.version.clone(),
         applications,
         applications_unwell: unwell,
@@ -517,6 +517,17 @@ fn cluster_row(cluster: &Cluster, (applications, unwell): (u32, u32)) -> Cluster
         reason,
         freshness,
     }
+}
+
+/// The last contact of a cluster that answers, to 10 s: else each probe of each cluster would be news to every page.
+fn calm(at: Timestamp) -> Timestamp {
+    Timestamp(at.0 - at.0.rem_euclid(10_000))
+}
+
+/// A latency by its first digit, for the same reason: 87 ms is told as 80.
+fn one_digit(ms: u32) -> u32 {
+    let scale = 10u32.pow(ms.checked_ilog10().unwrap_or(0));
+    ms / scale * scale
 }
 
 /// Draws one cluster; none where it is not registered.

@@ -25,17 +25,17 @@ use kube::{
 };
 use model::{Timestamp, cluster::ClusterId, status::Freshness};
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::{
     clients::Clients,
-    credentials::{Access, IN_CLUSTER, Registration},
-    index::{Change, Index},
-    probe::{ProbeSettings, Prober},
+    credentials::{AccessSettings, IN_CLUSTER, Registration},
+    index::{Change, Index, unreadable},
+    probe::{Link, ProbeSettings, Prober},
 };
 use crate::{
     Error, Result,
-    argo::types::{AppProject, Application, GlobalProject},
+    argo::types::{AppProject, Application, ApplicationSet, GlobalProject},
     error::explain_kube,
     metrics::Metrics,
     tasks::{TaskHandle, Tasks},
@@ -102,6 +102,7 @@ pub struct PlaneWatch {
     pub clients: Clients,
     pub index: Index,
     pub probes: ProbeSettings,
+    pub access: Arc<AccessSettings>,
     pub surveys: Arc<Semaphore>,
     pub metrics: Metrics,
     pub tasks: Tasks,
@@ -112,12 +113,14 @@ pub struct PlaneWatch {
 impl PlaneWatch {
     /// Watches until it is stopped; ends only when a watch ends, which none does by itself.
     pub async fn run(&self) -> Result<()> {
+        let in_cluster = watch::Sender::new(true);
         tokio::select! {
             () = self.probe() => {}
             () = self.watch_applications() => {}
+            () = self.watch_application_sets() => {}
             () = self.watch_projects() => {}
-            () = self.watch_clusters() => {}
-            () = self.watch_settings() => {}
+            () = self.watch_clusters(in_cluster.subscribe()) => {}
+            () = self.watch_settings(&in_cluster) => {}
         }
         Ok(())
     }
@@ -204,62 +207,76 @@ impl PlaneWatch {
         let plane = self.name.clone();
         let change = match object {
             Ok(application) => Change::Application { plane, application: Box::new(application) },
-            Err(invalid) => self.invalid("Application", &invalid.metadata, invalid.error),
+            Err(invalid) => {
+                let namespace = invalid.metadata.namespace.unwrap_or_default();
+                let name = invalid.metadata.name.unwrap_or_default();
+                tracing::warn!(control_plane = %self.name, "Application {namespace}/{name} cannot be read: {}", invalid.error);
+                Change::Invalid { plane, namespace, name, why: invalid.error }
+            }
         };
         self.index.send(change).await;
-    }
-
-    fn invalid(&self, kind: &'static str, metadata: &kube::core::ObjectMeta, why: String) -> Change {
-        let namespace = metadata.namespace.clone().unwrap_or_default();
-        let name = metadata.name.clone().unwrap_or_default();
-        tracing::warn!(control_plane = %self.name, "{kind} {namespace}/{name} cannot be read: {why}");
-        Change::Invalid { plane: self.name.clone(), kind, namespace, name, why }
     }
 
     async fn watch_projects(&self) {
         let mut watched = self.watched::<AppProject>(watcher::Config::default());
         while watched.changed(self).await {
             let projects = watched.objects.values().cloned().collect();
+            self.warn("AppProject", watched.unreadable()).await;
             self.index.send(Change::Projects { plane: self.name.clone(), projects }).await;
         }
     }
 
-    async fn watch_settings(&self) {
+    /// Says where an ApplicationSet cannot make its Applications: Argo CD shows that nowhere but in the object.
+    async fn watch_application_sets(&self) {
+        let mut watched = self.watched::<ApplicationSet>(watcher::Config::default());
+        while watched.changed(self).await {
+            let troubles =
+                watched.objects.iter().filter_map(|(name, set)| Some((name.clone(), set.trouble()?)));
+            self.warn("ApplicationSet", watched.unreadable().chain(troubles)).await;
+        }
+    }
+
+    async fn watch_settings(&self, in_cluster: &watch::Sender<bool>) {
         let config = watcher::Config::default().fields("metadata.name=argocd-cm");
         let mut watched = self.watched::<ConfigMap>(config);
         while watched.changed(self).await {
             let data = watched.objects.values().next().and_then(|map| map.data.clone()).unwrap_or_default();
+            in_cluster.send_replace(data.get("cluster.inClusterEnabled").is_none_or(|text| text != "false"));
             let globals =
                 data.get("globalProjects").map(|text| serde_saphyr::from_str::<Vec<GlobalProject>>(text));
-            let change = match globals.unwrap_or_else(|| Ok(Vec::new())) {
-                Ok(globals) => Change::GlobalProjects { plane: self.name.clone(), globals },
-                Err(error) => Change::Invalid {
-                    plane: self.name.clone(),
-                    kind: "ConfigMap",
-                    namespace: self.namespace.clone(),
-                    name: "argocd-cm".into(),
-                    why: format!("globalProjects: {error}"),
-                },
-            };
-            self.index.send(change).await;
+            let mut wrong = Vec::new();
+            match globals.unwrap_or_else(|| Ok(Vec::new())) {
+                Ok(globals) => {
+                    self.index.send(Change::GlobalProjects { plane: self.name.clone(), globals }).await;
+                }
+                Err(error) => {
+                    wrong.push(("argocd-cm".to_owned(), unreadable(&format!("globalProjects: {error}"))));
+                }
+            }
+            self.warn("ConfigMap", watched.unreadable().chain(wrong)).await;
         }
     }
 
     /// Keeps a prober for each registered cluster; starts one anew when its registration changes.
-    async fn watch_clusters(&self) {
+    async fn watch_clusters(&self, mut in_cluster: watch::Receiver<bool>) {
         let mut probers = Probers::default();
         let config = watcher::Config::default().labels("argocd.argoproj.io/secret-type=cluster");
         let mut watched = self.watched::<Secret>(config);
-        while watched.changed(self).await {
-            let (registrations, versions, warnings) = register(&watched.objects);
+        loop {
+            tokio::select! {
+                goes_on = watched.changed(self) => if !goes_on { return },
+                changed = in_cluster.changed() => if changed.is_err() || watched.is_listing { continue },
+            }
+            let with_own = *in_cluster.borrow_and_update();
+            let Registered { registrations, versions, warnings } = self.register(&watched.objects, with_own);
             probers.keep(&versions);
-            let change =
-                Change::Clusters { plane: self.name.clone(), registrations: registrations.clone(), warnings };
+            self.warn("Secret", watched.unreadable().chain(warnings)).await;
+            let change = Change::Clusters { plane: self.name.clone(), registrations: registrations.clone() };
             self.index.send(change).await;
             self.clients.retain(&self.name, |name| versions.contains_key(name));
             for registration in registrations {
                 if !probers.0.contains_key(&registration.name)
-                    && let Some(handle) = self.start_prober(&registration).await
+                    && let Some(handle) = self.start_prober(&registration)
                 {
                     let version = versions.get(&registration.name).cloned().unwrap_or_default();
                     probers.0.insert(registration.name, (version, handle));
@@ -268,40 +285,66 @@ impl PlaneWatch {
         }
     }
 
-    /// Starts a prober; none where there is nothing to connect with, which the cluster's row says.
-    async fn start_prober(&self, registration: &Registration) -> Option<TaskHandle> {
-        let access = registration.access.as_ref().ok()?;
-        let cluster = ClusterId { control_plane: self.name.clone(), name: registration.name.clone() };
-        let client = access
-            .client_config(&registration.server, &self.config)
-            .and_then(|config| Client::try_from(config).map_err(|error| explain_kube(&error)));
-        let client = match client {
-            Ok(client) => client,
-            Err(why) => {
-                let contact = super::probe::Contact::Failed { why, again: true };
-                self.index.send(Change::Contact { cluster, contact }).await;
-                return None;
+    /// The clusters that Secrets register, and, if `with_own`, the one that Argo CD runs in, which needs no Secret.
+    fn register(&self, secrets: &BTreeMap<String, Secret>, with_own: bool) -> Registered {
+        let Registered { mut registrations, mut versions, mut warnings } = Registered::default();
+        for secret in secrets.values() {
+            match Registration::read(secret, &self.name, &self.access) {
+                Ok(registration) if !with_own && registration.server == IN_CLUSTER => {}
+                Ok(registration) if versions.contains_key(&registration.name) => {
+                    let why = format!("another Secret has the name {} too", registration.name);
+                    warnings.push((registration.secret, unreadable(&why)));
+                }
+                Ok(registration) => {
+                    versions.insert(registration.name.clone(), secret.resource_version().unwrap_or_default());
+                    registrations.push(registration);
+                }
+                Err(why) => warnings.push((secret.name_any(), unreadable(&why))),
             }
-        };
-        self.clients.put(cluster.clone(), client.clone());
-        let prober = Arc::new(Prober {
-            cluster,
-            client,
-            instance_namespace: self.namespace.clone(),
-            settings: self.probes,
-            index: self.index.clone(),
-            metrics: self.metrics.clone(),
-            surveys: self.surveys.clone(),
+        }
+        if with_own && !registrations.iter().any(|it| it.server == IN_CLUSTER) {
+            let own = Registration::in_cluster(&self.name, &self.access);
+            versions.insert(own.name.clone(), String::new());
+            registrations.push(own);
+        }
+        Registered { registrations, versions, warnings }
+    }
+
+    /// Starts a prober; none where there is nothing to connect with, which the cluster's row says.
+    fn start_prober(&self, registration: &Registration) -> Option<TaskHandle> {
+        let link = Arc::new(Link {
+            access: registration.access.clone().ok()?,
+            server: registration.server.clone(),
+            control_plane: self.config.clone(),
+            clients: self.clients.clone(),
+            prober: Prober {
+                cluster: ClusterId { control_plane: self.name.clone(), name: registration.name.clone() },
+                instance_namespace: self.namespace.clone(),
+                settings: self.probes,
+                index: self.index.clone(),
+                metrics: self.metrics.clone(),
+                surveys: self.surveys.clone(),
+            },
         });
         let name = format!("probe {}/{}", self.name, registration.name);
         Some(self.tasks.supervise(name, move || {
-            let prober = prober.clone();
-            async move { prober.run().await }
+            let link = link.clone();
+            async move { link.run().await }
         }))
     }
 
+    async fn warn(&self, kind: &'static str, warnings: impl Iterator<Item = (String, String)>) {
+        let warnings = warnings.collect();
+        self.index.send(Change::Warnings { plane: self.name.clone(), kind, warnings }).await;
+    }
+
     fn watched<K: Watchable>(&self, config: watcher::Config) -> Watched<K> {
-        Watched { events: self.events(config), objects: BTreeMap::new(), is_listing: true }
+        Watched {
+            events: self.events(config),
+            objects: BTreeMap::new(),
+            invalid: BTreeMap::new(),
+            is_listing: true,
+        }
     }
 
     fn events<K: Watchable>(&self, config: watcher::Config) -> Events<K> {
@@ -344,6 +387,8 @@ impl<K> Watchable for K where
 struct Watched<K> {
     events: Events<K>,
     objects: BTreeMap<String, K>,
+    /// Those that could not be read, and why.
+    invalid: BTreeMap<String, String>,
     is_listing: bool,
 }
 
@@ -354,21 +399,14 @@ impl<K: Watchable> Watched<K> {
             match event {
                 Ok(Event::Init) => {
                     self.objects.clear();
+                    self.invalid.clear();
                     self.is_listing = true;
                 }
                 Ok(Event::InitDone) => self.is_listing = false,
-                Ok(Event::Apply(guard) | Event::InitApply(guard)) => match guard.0 {
-                    Ok(object) => drop(self.objects.insert(object.name_any(), object)),
-                    Err(invalid) => {
-                        watch
-                            .index
-                            .send(watch.invalid(kind_of::<K>(), &invalid.metadata, invalid.error))
-                            .await;
-                    }
-                },
-                Ok(Event::Delete(guard)) => drop(self.objects.remove(&guard.name_any())),
+                Ok(Event::Apply(guard) | Event::InitApply(guard)) => self.put(guard),
+                Ok(Event::Delete(guard)) => self.forget(&guard.name_any()),
                 Err(error) => {
-                    let kind = kind_of::<K>();
+                    let kind = K::kind(&());
                     tracing::warn!(control_plane = %watch.name, "the watch of {kind}s broke: {}", explain_watch(&error));
                     continue;
                 }
@@ -379,6 +417,33 @@ impl<K: Watchable> Watched<K> {
         }
         false
     }
+
+    /// Returns the objects that could not be read, each with a sentence.
+    fn unreadable(&self) -> impl Iterator<Item = (String, String)> {
+        self.invalid.iter().map(|(name, why)| (name.clone(), unreadable(why)))
+    }
+
+    fn put(&mut self, guard: DeserializeGuard<K>) {
+        let name = guard.name_any();
+        self.forget(&name);
+        match guard.0 {
+            Ok(object) => drop(self.objects.insert(name, object)),
+            Err(invalid) => drop(self.invalid.insert(name, invalid.error)),
+        }
+    }
+
+    fn forget(&mut self, name: &str) {
+        self.objects.remove(name);
+        self.invalid.remove(name);
+    }
+}
+
+/// What the Secrets register: the clusters, the version of each one's Secret, and what could not be read.
+#[derive(Default)]
+struct Registered {
+    registrations: Vec<Registration>,
+    versions: BTreeMap<String, String>,
+    warnings: Vec<(String, String)>,
 }
 
 /// The running probers by cluster, with the version of the Secret that each was started from. They end with the watch,
@@ -403,15 +468,6 @@ impl Drop for Probers {
     }
 }
 
-fn kind_of<K: Resource<DynamicType = ()>>() -> &'static str {
-    match K::kind(&()).as_ref() {
-        "Secret" => "Secret",
-        "ConfigMap" => "ConfigMap",
-        "AppProject" => "AppProject",
-        _ => "object",
-    }
-}
-
 fn explain_watch(error: &watcher::Error) -> String {
     match error {
         watcher::Error::InitialListFailed(error)
@@ -420,36 +476,4 @@ fn explain_watch(error: &watcher::Error) -> String {
         watcher::Error::WatchError(status) => format!("it answered {}: {}", status.code, status.message),
         watcher::Error::NoResourceVersion => error.to_string(),
     }
-}
-
-type Warnings = Vec<(String, String)>;
-
-/// The clusters that Secrets register, the version of each one's Secret, and what could not be read. The cluster that
-/// Argo CD runs in needs no Secret.
-fn register(secrets: &BTreeMap<String, Secret>) -> (Vec<Registration>, BTreeMap<String, String>, Warnings) {
-    let (mut registrations, mut versions, mut warnings) = (Vec::new(), BTreeMap::new(), Vec::new());
-    for secret in secrets.values() {
-        match Registration::read(secret) {
-            Ok(registration) if versions.contains_key(&registration.name) => {
-                warnings.push((
-                    registration.secret,
-                    format!("another Secret has the name {} too", registration.name),
-                ));
-            }
-            Ok(registration) => {
-                versions.insert(registration.name.clone(), secret.resource_version().unwrap_or_default());
-                registrations.push(registration);
-            }
-            Err(why) => warnings.push((secret.name_any(), why)),
-        }
-    }
-    if !registrations
-        .iter()
-        .any(|it| it.server == IN_CLUSTER || matches!(it.access, Ok(Access::ControlPlane)))
-    {
-        let own = Registration::in_cluster();
-        versions.insert(own.name.clone(), String::new());
-        registrations.push(own);
-    }
-    (registrations, versions, warnings)
 }

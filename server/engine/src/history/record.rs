@@ -1,6 +1,9 @@
 //! Makes history of what was seen.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use model::{
     Timestamp,
@@ -16,6 +19,10 @@ use crate::{
     error::Result,
     history::{Observation, ObservedOperation, PastDeploy},
 };
+
+/// An object that is older by its version than a state seen this long ago was brought back by a restore of the control
+/// plane: it counts.
+const RESTORED_AFTER: Duration = Duration::from_secs(600);
 
 /// So many observations share a transaction.
 const BATCH: usize = 500;
@@ -169,6 +176,7 @@ struct State {
     health: Health,
     sync: Sync,
     seen_at: Timestamp,
+    version: i64,
 }
 
 /// A change of health or sync to be written.
@@ -198,23 +206,26 @@ async fn record_transitions(tx: &mut Transaction<'_, Postgres>, batch: &[Observa
 
 /// Moves a state on to what was seen, and returns what changed by that.
 fn changes<'a>(state: &mut State, seen: &'a Observation) -> Vec<Transition<'a>> {
-    if seen.at < state.seen_at {
+    let is_older = seen.version < state.version;
+    let was_restored = seen.at.0 - state.seen_at.0 > RESTORED_AFTER.as_millis() as i64;
+    if is_older && !was_restored {
         return Vec::new();
     }
     let health = ("health", state.health.word(), seen.health.word());
     let sync = ("sync", state.sync.word(), seen.sync.word());
-    *state = State { health: seen.health, sync: seen.sync, seen_at: seen.at };
+    *state = State { health: seen.health, sync: seen.sync, seen_at: seen.at, version: seen.version };
     let changed = [health, sync].into_iter().filter(|(_, before, after)| before != after);
     changed.map(|(aspect, before, after)| Transition { seen, aspect, before, after }).collect()
 }
 
 async fn insert_first_sights(tx: &mut Transaction<'_, Postgres>, batch: &[Observation]) -> Result<()> {
     sqlx::query(
-        "INSERT INTO application_states (uid, control_plane, namespace, name, health, sync, seen_at)
+        "INSERT INTO application_states (uid, control_plane, namespace, name, health, sync, seen_at, version)
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
-             $7::timestamptz[]) AS seen (uid, control_plane, namespace, name, health, sync, seen_at)
+             $7::timestamptz[], $8::bigint[])
+             AS seen (uid, control_plane, namespace, name, health, sync, seen_at, version)
          WHERE NOT EXISTS (SELECT FROM application_states known WHERE known.uid = seen.uid)
-         ORDER BY uid, seen_at
+         ORDER BY uid, version
          ON CONFLICT (uid) DO NOTHING",
     )
     .bind(batch.iter().map(|seen| seen.uid.as_str()).collect::<Vec<_>>())
@@ -224,6 +235,7 @@ async fn insert_first_sights(tx: &mut Transaction<'_, Postgres>, batch: &[Observ
     .bind(batch.iter().map(|seen| seen.health.word()).collect::<Vec<_>>())
     .bind(batch.iter().map(|seen| seen.sync.word()).collect::<Vec<_>>())
     .bind(batch.iter().map(|seen| Moment(seen.at)).collect::<Vec<_>>())
+    .bind(batch.iter().map(|seen| seen.version).collect::<Vec<_>>())
     .execute(&mut **tx)
     .await
     .map_err(failed(RECORD))?;
@@ -234,15 +246,16 @@ async fn lock_states(
     tx: &mut Transaction<'_, Postgres>,
     batch: &[Observation],
 ) -> Result<HashMap<String, State>> {
-    let rows: Vec<(String, String, String, Moment)> = sqlx::query_as(
-        "SELECT uid, health, sync, seen_at FROM application_states WHERE uid = ANY($1) ORDER BY uid FOR UPDATE",
+    let rows: Vec<(String, String, String, Moment, i64)> = sqlx::query_as(
+        "SELECT uid, health, sync, seen_at, version FROM application_states WHERE uid = ANY($1) ORDER BY uid FOR UPDATE",
     )
     .bind(batch.iter().map(|seen| seen.uid.as_str()).collect::<Vec<_>>())
     .fetch_all(&mut **tx)
     .await
     .map_err(failed(RECORD))?;
-    let state = |(uid, health, sync, seen_at): (String, String, String, Moment)| {
-        (uid, State { health: Health::parse(&health), sync: Sync::parse(&sync), seen_at: seen_at.0 })
+    let state = |(uid, health, sync, seen_at, version): (String, String, String, Moment, i64)| {
+        let (health, sync) = (Health::parse(&health), Sync::parse(&sync));
+        (uid, State { health, sync, seen_at: seen_at.0, version })
     };
     Ok(rows.into_iter().map(state).collect())
 }
@@ -279,14 +292,17 @@ async fn update_states(
     let changed: BTreeMap<_, _> =
         transitions.iter().filter_map(|transition| states.get_key_value(&transition.seen.uid)).collect();
     sqlx::query(
-        "UPDATE application_states SET health = seen.health, sync = seen.sync, seen_at = seen.at
-         FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS seen (uid, health, sync, at)
+        "UPDATE application_states SET health = seen.health, sync = seen.sync, seen_at = seen.at,
+             version = seen.version
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[])
+             AS seen (uid, health, sync, at, version)
          WHERE application_states.uid = seen.uid",
     )
     .bind(changed.keys().map(|uid| uid.as_str()).collect::<Vec<_>>())
     .bind(changed.values().map(|state| state.health.word()).collect::<Vec<_>>())
     .bind(changed.values().map(|state| state.sync.word()).collect::<Vec<_>>())
     .bind(changed.values().map(|state| Moment(state.seen_at)).collect::<Vec<_>>())
+    .bind(changed.values().map(|state| state.version).collect::<Vec<_>>())
     .execute(&mut **tx)
     .await
     .map_err(failed(RECORD))?;

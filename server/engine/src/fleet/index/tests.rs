@@ -4,7 +4,10 @@ use model::application::{ListApplications, SortBy};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fleet::{credentials::Registration, view};
+use crate::fleet::{
+    credentials::{AccessSettings, Registration},
+    view,
+};
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -27,10 +30,10 @@ impl Fleet {
         let registration = |name: &str| Registration {
             name: name.into(),
             server: format!("https://{name}"),
-            ..Registration::in_cluster()
+            ..Registration::in_cluster("lab", &AccessSettings::default())
         };
         let registrations = ["dev", "staging", "prod"].map(registration).to_vec();
-        fleet.tell([Change::Clusters { plane: "lab".into(), registrations, warnings: Vec::new() }]);
+        fleet.tell([Change::Clusters { plane: "lab".into(), registrations }]);
         for name in ["dev", "staging", "prod"] {
             fleet.contact(
                 name,
@@ -105,9 +108,9 @@ fn a_destination_by_server_is_named_once_its_secret_is_known() {
     let late = Registration {
         name: "prod-late".into(),
         server: "https://late".into(),
-        ..Registration::in_cluster()
+        ..Registration::in_cluster("lab", &AccessSettings::default())
     };
-    fleet.tell([Change::Clusters { plane: "lab".into(), registrations: vec![late], warnings: Vec::new() }]);
+    fleet.tell([Change::Clusters { plane: "lab".into(), registrations: vec![late] }]);
     let row = fleet.list(&ListApplications::default()).rows.remove(0);
     assert_eq!((row.cluster.as_str(), row.environment.name()), ("prod-late", Some("prod")));
 }
@@ -152,7 +155,6 @@ fn what_is_listed_no_more_is_gone_and_malformed_objects_are_told() {
     fleet.put(application("new", "dev", "Healthy", "Synced"));
     let invalid = |name: &str| Change::Invalid {
         plane: "lab".into(),
-        kind: "Application",
         namespace: "argocd".into(),
         name: name.into(),
         why: "spec.destination: invalid type".into(),
@@ -342,16 +344,17 @@ fn versions_are_tags_else_digests() {
 }
 
 #[test]
-fn settings_that_can_be_read_again_are_no_warning() {
+fn warnings_of_a_kind_take_the_place_of_the_last_ones() {
     let mut fleet = Fleet::new();
-    fleet.tell([Change::Invalid {
+    let warnings = |kind, names: &[&str]| Change::Warnings {
         plane: "lab".into(),
-        kind: "ConfigMap",
-        namespace: "argocd".into(),
-        name: "argocd-cm".into(),
-        why: "globalProjects: not a list".into(),
-    }]);
-    assert_eq!(fleet.list(&ListApplications::default()).warnings.len(), 1);
-    fleet.tell([Change::GlobalProjects { plane: "lab".into(), globals: Vec::new() }]);
-    assert!(fleet.list(&ListApplications::default()).warnings.is_empty());
+        kind,
+        warnings: names.iter().map(|name| (name.to_string(), "a sentence".to_owned())).collect(),
+    };
+    fleet.tell([warnings("AppProject", &["shop", "media"]), warnings("ConfigMap", &["argocd-cm"])]);
+    fleet.tell([warnings("AppProject", &["media"])]);
+    let shown = fleet.list(&ListApplications::default()).warnings;
+    let what: Vec<_> = shown.iter().map(|it| it.what.as_str()).collect();
+    let project = "AppProject argocd/media in control plane lab";
+    assert_eq!(what, [project, "ConfigMap argocd/argocd-cm in control plane lab"]);
 }
