@@ -268,7 +268,8 @@ impl PlaneWatch {
                 changed = in_cluster.changed() => if changed.is_err() || watched.is_listing { continue },
             }
             let with_own = *in_cluster.borrow_and_update();
-            let Registered { registrations, versions, warnings } = self.register(&watched.objects, with_own);
+            let Registered { registrations, versions, warnings } =
+                Registered::read(watched.objects.values(), &self.name, &self.access, with_own);
             probers.keep(&versions);
             self.warn("Secret", watched.unreadable().chain(warnings)).await;
             let change = Change::Clusters { plane: self.name.clone(), registrations: registrations.clone() };
@@ -283,31 +284,6 @@ impl PlaneWatch {
                 }
             }
         }
-    }
-
-    /// The clusters that Secrets register, and, if `with_own`, the one that Argo CD runs in, which needs no Secret.
-    fn register(&self, secrets: &BTreeMap<String, Secret>, with_own: bool) -> Registered {
-        let Registered { mut registrations, mut versions, mut warnings } = Registered::default();
-        for secret in secrets.values() {
-            match Registration::read(secret, &self.name, &self.access) {
-                Ok(registration) if !with_own && registration.server == IN_CLUSTER => {}
-                Ok(registration) if versions.contains_key(&registration.name) => {
-                    let why = format!("another Secret has the name {} too", registration.name);
-                    warnings.push((registration.secret, unreadable(&why)));
-                }
-                Ok(registration) => {
-                    versions.insert(registration.name.clone(), secret.resource_version().unwrap_or_default());
-                    registrations.push(registration);
-                }
-                Err(why) => warnings.push((secret.name_any(), unreadable(&why))),
-            }
-        }
-        if with_own && !registrations.iter().any(|it| it.server == IN_CLUSTER) {
-            let own = Registration::in_cluster(&self.name, &self.access);
-            versions.insert(own.name.clone(), String::new());
-            registrations.push(own);
-        }
-        Registered { registrations, versions, warnings }
     }
 
     /// Starts a prober; none where there is nothing to connect with, which the cluster's row says.
@@ -446,6 +422,38 @@ struct Registered {
     warnings: Vec<(String, String)>,
 }
 
+impl Registered {
+    /// Reads what Secrets register; if `with_own`, the cluster that Argo CD runs in is there, too, with or without one.
+    fn read<'a>(
+        secrets: impl Iterator<Item = &'a Secret>,
+        control_plane: &str,
+        access: &AccessSettings,
+        with_own: bool,
+    ) -> Self {
+        let mut all = Self::default();
+        for secret in secrets {
+            match Registration::read(secret, control_plane, access) {
+                Ok(registration) if !with_own && registration.server == IN_CLUSTER => {}
+                Ok(registration) if all.versions.contains_key(&registration.name) => {
+                    let why = format!("another Secret has the name {} too", registration.name);
+                    all.warnings.push((registration.secret, unreadable(&why)));
+                }
+                Ok(registration) => all.add(registration, secret.resource_version().unwrap_or_default()),
+                Err(why) => all.warnings.push((secret.name_any(), unreadable(&why))),
+            }
+        }
+        if with_own && !all.registrations.iter().any(|it| it.server == IN_CLUSTER) {
+            all.add(Registration::in_cluster(control_plane, access), String::new());
+        }
+        all
+    }
+
+    fn add(&mut self, registration: Registration, version: String) {
+        self.versions.insert(registration.name.clone(), version);
+        self.registrations.push(registration);
+    }
+}
+
 /// The running probers by cluster, with the version of the Secret that each was started from. They end with the watch,
 /// which starts them anew.
 #[derive(Default)]
@@ -475,5 +483,43 @@ fn explain_watch(error: &watcher::Error) -> String {
         | watcher::Error::WatchFailed(error) => explain_kube(error),
         watcher::Error::WatchError(status) => format!("it answered {}: {}", status.code, status.message),
         watcher::Error::NoResourceVersion => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::ByteString;
+
+    use super::*;
+
+    fn secret(name: &str, server: &str) -> Secret {
+        let data = [("name", name), ("server", server), ("config", "{}")]
+            .map(|(key, value)| (key.to_owned(), ByteString(value.into())));
+        let mut secret = Secret { data: Some(BTreeMap::from(data)), ..Secret::default() };
+        secret.metadata.name = Some(format!("cluster-{name}"));
+        secret
+    }
+
+    fn names(secrets: &[Secret], with_own: bool) -> Vec<String> {
+        let read = Registered::read(secrets.iter(), "lab", &AccessSettings::default(), with_own);
+        read.registrations.into_iter().map(|it| it.name).collect()
+    }
+
+    #[test]
+    fn the_cluster_of_argo_cd_is_there_unless_its_settings_say_otherwise() {
+        let prod = secret("prod", "https://prod");
+        assert_eq!(names(std::slice::from_ref(&prod), true), ["prod", "in-cluster"]);
+        assert_eq!(names(std::slice::from_ref(&prod), false), ["prod"]);
+        let own = [prod, secret("home", IN_CLUSTER)];
+        assert_eq!(names(&own, true), ["prod", "home"]);
+        assert_eq!(names(&own, false), ["prod"]);
+    }
+
+    #[test]
+    fn of_two_clusters_with_one_name_the_first_counts_and_the_other_is_told() {
+        let secrets = [secret("prod", "https://one"), secret("prod", "https://other")];
+        let read = Registered::read(secrets.iter(), "lab", &AccessSettings::default(), false);
+        assert_eq!(read.registrations[0].server, "https://one");
+        assert!(read.warnings[0].1.contains("another Secret has the name prod"), "{:?}", read.warnings);
     }
 }
