@@ -15,6 +15,9 @@ use server::{
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The single pane of glass for a fleet of Kubernetes clusters run by Argo CD and GitOps.
 #[derive(Parser)]
 #[command(name = "quarterdeck", version)]

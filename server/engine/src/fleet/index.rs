@@ -83,9 +83,15 @@ pub struct Snapshot {
     /// Sorted by id.
     pub rows: Vec<Arc<Row>>,
     pub warnings: Vec<Warning>,
+    /// How fresh our knowledge is of what is at each [`Place`].
+    freshness: Vec<Freshness>,
     projects: Arc<BTreeMap<(String, String), Project>>,
     globals: Arc<BTreeMap<String, Vec<GlobalProject>>>,
 }
+
+/// A number for a destination cluster, so that readers of all rows look nothing up by name.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Place(usize);
 
 /// A control plane.
 #[derive(Clone, Debug)]
@@ -126,6 +132,7 @@ pub struct Row {
     pub environment: Environment,
     /// The destination's name, also where no such cluster is registered.
     pub cluster: ClusterId,
+    pub place: Place,
     pub destination: Destination,
     pub path: String,
     pub target_revision: String,
@@ -191,17 +198,7 @@ impl Snapshot {
     /// Tells how fresh our knowledge of an Application is: the worse of its control plane and its cluster. A cluster
     /// that we cannot probe leaves its Applications as their objects say.
     pub fn freshness(&self, row: &Row) -> &Freshness {
-        let plane =
-            self.planes.get(&row.id.control_plane).map_or(&Freshness::Connecting, |plane| &plane.freshness);
-        if !plane.is_live() {
-            return plane;
-        }
-        match self.clusters.get(&row.cluster) {
-            Some(cluster) if cluster.credentials.is_ok() && cluster.freshness != Freshness::Connecting => {
-                &cluster.freshness
-            }
-            _ => plane,
-        }
+        self.freshness.get(row.place.0).unwrap_or(&Freshness::Connecting)
     }
 
     /// Returns the sync windows that may concern an Application: its project's, and those of the global projects.
@@ -258,6 +255,7 @@ impl Index {
             planes,
             clusters: BTreeMap::new(),
             rows: BTreeMap::new(),
+            places: BTreeMap::new(),
             warnings: BTreeMap::new(),
             projects: Arc::default(),
             globals: Arc::default(),
@@ -294,6 +292,8 @@ pub struct Indexer {
     planes: BTreeMap<String, Plane>,
     clusters: BTreeMap<ClusterId, Arc<Cluster>>,
     rows: BTreeMap<ApplicationId, Arc<Row>>,
+    /// Every destination ever seen, by name.
+    places: BTreeMap<ClusterId, Place>,
     warnings: BTreeMap<(String, &'static str, String, String), Warning>,
     projects: Arc<BTreeMap<(String, String), Project>>,
     globals: Arc<BTreeMap<String, Vec<GlobalProject>>>,
@@ -344,10 +344,33 @@ impl Indexer {
             clusters: self.clusters.clone(),
             rows: self.rows.values().cloned().collect(),
             warnings: self.warnings.values().cloned().collect(),
+            freshness: self.freshness(),
             projects: self.projects.clone(),
             globals: self.globals.clone(),
         }));
         self.index.generation.send_replace(self.generation);
+    }
+
+    fn freshness(&self) -> Vec<Freshness> {
+        let mut freshness = vec![Freshness::Connecting; self.places.len()];
+        for (id, place) in &self.places {
+            let Some(plane) = self.planes.get(&id.control_plane) else { continue };
+            let of_cluster = self.clusters.get(id).filter(|cluster| {
+                let is_known = cluster.credentials.is_ok() && cluster.freshness != Freshness::Connecting;
+                plane.freshness.is_live() && is_known
+            });
+            freshness[place.0] = of_cluster.map_or(&plane.freshness, |cluster| &cluster.freshness).clone();
+        }
+        freshness
+    }
+
+    fn place_of(&mut self, cluster: &ClusterId) -> Place {
+        if let Some(place) = self.places.get(cluster) {
+            return *place;
+        }
+        let place = Place(self.places.len());
+        self.places.insert(cluster.clone(), place);
+        place
     }
 
     fn apply_one(&mut self, change: Change, now: Timestamp, seen: &mut Vec<Observation>) {
@@ -457,6 +480,7 @@ impl Indexer {
             let cluster = self.resolve(plane, &row.destination);
             if cluster != row.cluster {
                 let mut row = Row::clone(row);
+                row.place = self.place_of(&cluster);
                 row.cluster = cluster;
                 self.tell_environment(&mut row);
                 self.rows.insert(id, Arc::new(row));
@@ -513,7 +537,7 @@ impl Indexer {
         self.rows.insert(row.id.clone(), Arc::new(row));
     }
 
-    fn row_of(&self, plane: &str, application: Application, now: Timestamp) -> (Row, Vec<Deploy>) {
+    fn row_of(&mut self, plane: &str, application: Application, now: Timestamp) -> (Row, Vec<Deploy>) {
         let Application { metadata, spec, status, operation } = application;
         let id = ApplicationId {
             control_plane: plane.to_owned(),
@@ -541,10 +565,12 @@ impl Indexer {
             .filter(|_| !is_running)
             .map(|operation| Requested { audit_id: operation.audit_id().map(str::to_owned), seen_at: now });
         let health_since = status.health.last_transition_time.map(Timestamp::from);
+        let cluster = self.resolve(plane, &spec.destination);
         let operation_at = state.as_ref().and_then(|state| state.finished_at.or(state.started_at));
         let mut row = Row {
             app: self.environments.app_of(&source.path, &id.name),
-            cluster: self.resolve(plane, &spec.destination),
+            place: self.place_of(&cluster),
+            cluster,
             uid: metadata.uid.unwrap_or_default(),
             resource_version: version_number(metadata.resource_version.as_deref()),
             project: spec.project().to_owned(),

@@ -2,7 +2,7 @@
 //!
 //! Pure functions of a snapshot and a moment; the caller has settled who may see what.
 
-use std::{cmp::Ordering, collections::HashMap, sync::Arc};
+use std::{cmp::Ordering, sync::Arc};
 
 use model::{
     Timestamp,
@@ -14,6 +14,8 @@ use model::{
     overview::{Attention, Counts, Navigation, Overview},
     status::{ControlPlane, Environment, Freshness, Health, Phase, Sync},
 };
+// Tens of thousands of short keys for each page: a fast hash of no secret.
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::index::{Cluster, Row, Snapshot};
 
@@ -161,17 +163,16 @@ pub fn application_list(snapshot: &Snapshot, query: &ListApplications, now: Time
     let mut matching: Vec<&Arc<Row>> = Vec::new();
     for row in &snapshot.rows {
         let values = filter.values(row);
-        let misses = filter.misses(row, &values);
-        match misses.as_slice() {
-            [] => {
+        match filter.verdict(row, &values) {
+            Verdict::Matches => {
                 matching.push(row);
                 for (counts, value) in counts.iter_mut().zip(values) {
                     *counts.entry(value).or_default() += 1;
                 }
             }
             // A facet counts after the others: what it alone hides is counted in it alone.
-            [Miss::Facet(index)] => *counts[*index].entry(values[*index]).or_default() += 1,
-            _ => {}
+            Verdict::HiddenBy(index) => *counts[index].entry(values[index]).or_default() += 1,
+            Verdict::Hidden => {}
         }
     }
     sort(snapshot, &mut matching, query);
@@ -198,9 +199,11 @@ fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-enum Miss {
-    Text,
-    Facet(usize),
+enum Verdict {
+    Matches,
+    /// By this facet alone.
+    HiddenBy(usize),
+    Hidden,
 }
 
 struct Filter<'a> {
@@ -238,18 +241,18 @@ impl<'a> Filter<'a> {
         ]
     }
 
-    fn misses(&self, row: &Row, values: &[&str; 6]) -> Vec<Miss> {
-        let mut misses = Vec::new();
-        if !self.words.is_empty() && !self.has_words(row) {
-            misses.push(Miss::Text);
+    fn verdict(&self, row: &Row, values: &[&str; 6]) -> Verdict {
+        let mut hiding = self
+            .lists
+            .iter()
+            .zip(values)
+            .enumerate()
+            .filter(|(_, (list, value))| !list.is_empty() && !list.iter().any(|wanted| wanted == *value));
+        let by = hiding.next().map(|(index, _)| index);
+        if hiding.next().is_some() || !self.has_words(row) {
+            return Verdict::Hidden;
         }
-        let facets = self.lists.iter().zip(values).enumerate();
-        misses.extend(
-            facets
-                .filter(|(_, (list, value))| !list.is_empty() && !list.iter().any(|wanted| wanted == *value))
-                .map(|(index, _)| Miss::Facet(index)),
-        );
-        misses
+        by.map_or(Verdict::Matches, Verdict::HiddenBy)
     }
 
     fn has_words(&self, row: &Row) -> bool {
@@ -390,9 +393,7 @@ pub fn overview(snapshot: &Snapshot, operations: Vec<HistoryEntry>, now: Timesta
         ));
     }
     attention.sort_by_key(|(badness, weight, _)| std::cmp::Reverse((*badness, *weight)));
-    let mut apps: Vec<_> = snapshot.rows.iter().map(|row| row.app.as_str()).collect();
-    apps.sort_unstable();
-    apps.dedup();
+    let apps: HashSet<_> = snapshot.rows.iter().map(|row| row.app.as_str()).collect();
     Overview {
         now,
         apps: count(apps.len()),
@@ -463,7 +464,7 @@ pub fn cluster_list(snapshot: &Snapshot, now: Timestamp) -> ClusterList {
 }
 
 fn cluster_rows(snapshot: &Snapshot) -> Vec<ClusterRow> {
-    let mut applications: HashMap<&ClusterId, (u32, u32)> = HashMap::new();
+    let mut applications: HashMap<&ClusterId, (u32, u32)> = HashMap::default();
     for row in &snapshot.rows {
         let (all, unwell) = applications.entry(&row.cluster).or_default();
         *all += 1;
