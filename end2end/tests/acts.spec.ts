@@ -1,6 +1,6 @@
 // Acting by a click on a real Argo CD: sync, refresh, terminate; what is refused, and what outlives a kill.
 
-import { application, becomes, refresh, release, type Application } from '../support/lab.ts';
+import { application, becomes, kubectl, refresh, release, type Application } from '../support/lab.ts';
 import { expect, mark, open, pageOf, test } from '../support/pages.ts';
 import { until } from '../support/processes.ts';
 import { end, start } from '../support/quarterdeck.ts';
@@ -28,6 +28,7 @@ test('an Application goes out of sync by a commit, is synced by a click and turn
 
   const { status } = await application('gateway-staging');
   expect(status?.operationState?.operation?.initiatedBy?.username).toBe('admin');
+  await expect.poll(() => eventsOf('gateway-staging'), { message: 'kubectl shows who acted' }).toContain('admin initiated sync to main');
 });
 
 test('selected resources are synced alone', async ({ page }) => {
@@ -178,6 +179,9 @@ const settled = (name: string) =>
     const { operation, status } = await application(name);
     return operation === undefined && status?.operationState?.phase === 'Succeeded';
   }, 90);
+
+const eventsOf = (name: string) =>
+  kubectl('mgmt', '-n', 'argocd', 'get', 'events', '--field-selector', `involvedObject.name=${name},reason=OperationStarted`, '-o', 'jsonpath={.items[*].message}');
 
 function expectUntouched(now: Application, before: Application) {
   expect(now.operation).toBeUndefined();

@@ -3,7 +3,10 @@
 import { application, becomes, kubectl, labCommand, refresh, release } from '../support/lab.ts';
 import { expect, open, pageOf, test } from '../support/pages.ts';
 import { until } from '../support/processes.ts';
+import { lab } from '../support/settings.ts';
 import type { Page } from '@playwright/test';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 test.describe.configure({ timeout: 240_000 });
 
@@ -80,6 +83,34 @@ test('manifests that cannot be rendered: the condition, in words', async ({ page
   await until('Argo CD compares again', async () => (await application('api-dev')).status?.sync?.status === 'Synced', 120);
   await expect(page.getByText('ComparisonError')).toHaveCount(0);
   await expect(health(page, 'api-dev', 'Healthy')).toBeVisible({ timeout: 60_000 });
+});
+
+test('an ApplicationSet that cannot make its Applications is told, with what Argo CD says', async ({ page }) => {
+  const file = join(lab.folder, 'tmp/broken-set.json');
+  const repoURL = 'file:///no/such/repository.git';
+  const source = { repoURL, path: '{{path}}', targetRevision: 'main' };
+  await writeFile(file, JSON.stringify({
+    apiVersion: 'argoproj.io/v1alpha1',
+    kind: 'ApplicationSet',
+    metadata: { name: 'broken-set', namespace: 'argocd' },
+    spec: {
+      generators: [{ git: { repoURL, revision: 'main', directories: [{ path: '*' }] } }],
+      template: { metadata: { name: '{{path.basename}}' }, spec: { project: 'default', source, destination: { name: 'dev', namespace: 'x' } } },
+    },
+  }));
+  await open(page, '/applications');
+  const head = page.locator('summary').getByText(/^\d+ objects? /);
+  const warning = page.getByText('ApplicationSet argocd/broken-set');
+  await kubectl('mgmt', 'apply', '-f', file);
+  try {
+    await expect(warning).toHaveCount(1, { timeout: 60_000 });
+    await head.click();
+    await expect(warning).toBeVisible();
+    await expect(page.getByText(/It cannot make its Applications as they should be: .+/)).toBeVisible();
+  } finally {
+    await kubectl('mgmt', 'delete', '-f', file);
+  }
+  await expect(warning).toHaveCount(0);
 });
 
 interface Trouble {
