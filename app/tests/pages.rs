@@ -110,7 +110,7 @@ async fn a_control_plane_that_does_not_answer_is_named_with_the_age_of_what_is_s
             .get(path)
             .await
             .reads("Control plane lab has not answered for 3 min: connection refused.")
-            .reads("1 object could not be read and is left out")
+            .reads("1 object of Argo CD is not as it should be")
             .reads("skipped: spec.destination");
     }
 

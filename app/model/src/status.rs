@@ -178,7 +178,7 @@ impl Environment {
     }
 }
 
-/// An object that could not be read, shown so that nobody misses it in silence.
+/// An object that cannot be read or does not do its work, shown so that nobody misses it in silence.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Warning {
     /// What is concerned, e.g. "Application argocd/broken in control plane lab".

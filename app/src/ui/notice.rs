@@ -1,4 +1,4 @@
-//! Banners over a page: what is not live, and what could not be read.
+//! Banners over a page: what is not live, and what is wrong with objects.
 
 use leptos::prelude::*;
 use model::{
@@ -8,7 +8,7 @@ use model::{
 
 use super::icon::Icon;
 
-/// The banners of a page: control planes that are not live, and objects that could not be read.
+/// The banners of a page: control planes that are not live, and objects that cannot be read or do not do their work.
 #[component]
 pub(crate) fn Notices(
     #[prop(into)] control_planes: Signal<Vec<ControlPlane>>,
@@ -52,8 +52,8 @@ pub(crate) fn ErrorNote(what: &'static str, #[prop(into)] error: Signal<Option<A
 #[component]
 fn Warnings(warnings: Vec<Warning>) -> impl IntoView {
     let head = match warnings.len() {
-        1 => "1 object could not be read and is left out".to_owned(),
-        many => format!("{many} objects could not be read and are left out"),
+        1 => "1 object of Argo CD is not as it should be".to_owned(),
+        many => format!("{many} objects of Argo CD are not as they should be"),
     };
     let rows = warnings
         .into_iter()
