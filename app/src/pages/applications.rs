@@ -359,6 +359,11 @@ fn Rows(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> impl In
                                 <td class="lead">
                                     <a href=routes::application(&row.id) class=name>{row.id.name.clone()}</a>
                                     {row.deleting.then(|| view! { <span class="badge badge-plain ml-2">"being deleted"</span> })}
+                                    // What the columns say from a width of 832 px on.
+                                    <span class="mt-0.5 flex items-center gap-2 md:hidden">
+                                        <EnvironmentTag environment=row.environment.clone()/>
+                                        <Version version=row.version.clone()/>
+                                    </span>
                                     <span class="block text-small whitespace-normal text-mute wrap-anywhere xl:hidden">
                                         {reason.clone()}
                                     </span>

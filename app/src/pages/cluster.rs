@@ -301,7 +301,9 @@ fn pod_line(pod: Pod, now: Signal<Timestamp>) -> impl IntoView {
     view! {
         <tr>
             <td class="lead">
-                <span class="font-medium" title=format!("{}/{}", pod.namespace, pod.name)>{pod.name.clone()}</span>
+                <span class="font-medium wrap-anywhere lg:whitespace-nowrap" title=format!("{}/{}", pod.namespace, pod.name)>
+                    {pod.name.clone()}
+                </span>
                 <span class="block text-small text-mute">{pod.namespace.clone()}</span>
                 <span class="block text-small whitespace-normal text-mute wrap-anywhere lg:hidden">{pod.why.clone()}</span>
             </td>

@@ -11,7 +11,7 @@ use model::{
 
 use super::{
     Shelf, live_page,
-    overview::{cluster_look, cluster_words},
+    overview::{cluster_look, cluster_words, counted},
 };
 use crate::{
     api::list_clusters,
@@ -208,6 +208,7 @@ fn cluster_line(row: ClusterRow, now: Signal<Timestamp>) -> impl IntoView {
         Some((words, false)) => words.into_any(),
         None => not_known(),
     };
+    let facts = narrow_facts(&row);
     view! {
         <tr class=row_class(live)>
             <td class="lead">
@@ -217,6 +218,7 @@ fn cluster_line(row: ClusterRow, now: Signal<Timestamp>) -> impl IntoView {
                     </a>
                     <EnvironmentTag environment=row.environment/>
                 </span>
+                <span class="block text-small whitespace-normal text-mute md:hidden">{facts}</span>
                 <span class="block max-w-96 text-small whitespace-normal text-mute wrap-anywhere">
                     {row.reason.clone()}
                 </span>
@@ -256,6 +258,16 @@ fn cluster_line(row: ClusterRow, now: Signal<Timestamp>) -> impl IntoView {
             </td>
         </tr>
     }
+}
+
+/// What the columns say from a width of 832 px on, in one line; empty where nothing is known.
+fn narrow_facts(row: &ClusterRow) -> String {
+    let nodes = row.nodes.map(|nodes| format!("{} of {} nodes ready", nodes.ready, nodes.total));
+    let pods = row.pods_not_ready.map(|count| match count {
+        0 => "all pods ready".to_owned(),
+        count => format!("{} not ready", counted(count, "pod", "pods")),
+    });
+    [row.version.clone(), nodes, pods].into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
 fn not_known() -> AnyView {

@@ -80,7 +80,7 @@ fn summary(overview: &Overview) -> String {
     )
 }
 
-fn counted(count: u32, one: &str, many: &str) -> String {
+pub(super) fn counted(count: u32, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 

@@ -115,10 +115,13 @@ pub fn reason(snapshot: &Snapshot, row: &Row, now: Timestamp) -> String {
     match &row.condition {
         Some(condition) => condition.clone(),
         None if is_well => String::new(),
+        None if row.health == Health::Missing && !row.auto_sync => {
+            "None of its resources is in the cluster; auto-sync is off".into()
+        }
+        None if row.health == Health::Missing => "None of its resources is in the cluster".into(),
         None if row.sync == Sync::OutOfSync && !row.auto_sync => "Differs from Git; auto-sync is off".into(),
         None if row.sync == Sync::OutOfSync => "Differs from Git".into(),
         None if row.health == Health::Progressing => "On the way to Healthy".into(),
-        None if row.health == Health::Missing => "None of its resources is in the cluster".into(),
         None if row.health == Health::Suspended => "Paused on purpose".into(),
         None => String::new(),
     }
