@@ -64,7 +64,7 @@ async fn the_list_can_be_filtered_without_javascript() {
 async fn what_is_not_live_is_dated_and_never_green() {
     let fleet = Arc::new(Fake::default());
     let page = fleet.get("/applications?q=search").await;
-    page.reads("search-prod the cluster does not answer Stale 11 min")
+    page.reads("search-prod prod 5.9.0 the cluster does not answer Stale 11 min")
         .reads("Unknown")
         .has("repeating-linear-gradient");
     let rows = page.html.split("<tbody>").nth(1).and_then(|it| it.split("</tbody>").next()).expect("rows");
