@@ -5,6 +5,7 @@
 
 mod authorize;
 mod password;
+pub mod policy;
 mod rate_limit;
 mod session;
 
