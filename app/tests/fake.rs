@@ -74,6 +74,9 @@ impl Fake {
             name: "admin".into(),
             kind: ActorKind::LocalAdmin,
             groups: Vec::new(),
+            subject: "admin".into(),
+            session: None,
+            scopes: Vec::new(),
             request_id: "r-1".into(),
             address: None,
         };
@@ -462,6 +465,7 @@ fn detail(row: ApplicationRow) -> ApplicationDetail {
         policy: SyncPolicy { auto_sync: true, prune: true, ..Default::default() },
         window: Some(WindowVerdict { allowed: true, why: "no window is open".into() }),
         health_since: Some(NOW.plus_seconds(-240)),
+        sync_denied: None,
         compared_at: Some(NOW.plus_seconds(-41)),
         refresh_requested: None,
         conditions: vec![Condition {

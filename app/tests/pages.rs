@@ -101,6 +101,7 @@ async fn a_control_plane_that_does_not_answer_is_named_with_the_age_of_what_is_s
         server: "https://127.0.0.1:7001".into(),
     };
     let warnings = vec![Warning {
+        control_plane: "lab".into(),
         what: "Application argocd/broken in control plane lab".into(),
         why: "skipped: spec.destination: invalid type: string".into(),
     }];

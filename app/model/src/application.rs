@@ -155,6 +155,8 @@ pub struct ApplicationDetail {
     pub window: Option<WindowVerdict>,
     pub health_since: Option<Timestamp>,
     pub compared_at: Option<Timestamp>,
+    /// Why the actor may not sync it, where they may not: the right that is missing, and who has it.
+    pub sync_denied: Option<String>,
     /// Since when a refresh is asked for and not done.
     pub refresh_requested: Option<String>,
     pub conditions: Vec<Condition>,

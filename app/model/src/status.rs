@@ -181,6 +181,8 @@ impl Environment {
 /// An object that cannot be read or does not do its work, shown so that nobody misses it in silence.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Warning {
+    /// The control plane of the object.
+    pub control_plane: String,
     /// What is concerned, e.g. "Application argocd/broken in control plane lab".
     pub what: String,
     /// Why, and what it means, e.g. "skipped: spec.destination: invalid type: string".

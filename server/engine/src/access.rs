@@ -7,6 +7,8 @@ mod authorize;
 mod password;
 pub mod policy;
 mod rate_limit;
+pub mod rights;
+pub mod scope;
 mod session;
 
 use std::{path::PathBuf, time::Duration};
@@ -21,7 +23,7 @@ use crate::{
     error::{Error, Result},
 };
 
-pub use authorize::{Object, Verb, authorize};
+pub use authorize::{NO_ENVIRONMENT, Object, Verb};
 pub use session::SessionToken;
 
 use password::Passwords;
@@ -107,6 +109,9 @@ impl Access {
             name,
             kind: ActorKind::LocalAdmin,
             groups: Vec::new(),
+            subject: "admin".into(),
+            session: None,
+            scopes: Vec::new(),
             request_id: request_id.to_owned(),
             address: address.map(str::to_owned),
         };
@@ -194,6 +199,9 @@ fn attempting(name: &str, request_id: &str, address: Option<&str>) -> Actor {
         name: if name == ADMIN { name } else { "unknown" }.to_owned(),
         kind: if name == ADMIN { ActorKind::LocalAdmin } else { ActorKind::Person },
         groups: Vec::new(),
+        subject: "admin".into(),
+        session: None,
+        scopes: Vec::new(),
         request_id: request_id.to_owned(),
         address: address.map(str::to_owned),
     }

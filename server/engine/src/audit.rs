@@ -249,6 +249,9 @@ impl FromRow<'_, PgRow> for AuditEvent {
                 name: row.try_get("actor")?,
                 kind: parse_kind(row.try_get("actor_kind")?),
                 groups: row.try_get("actor_groups")?,
+                subject: row.try_get("actor")?,
+                session: None,
+                scopes: Vec::new(),
                 request_id: row.try_get("request_id")?,
                 address: row.try_get("address")?,
             },
@@ -267,6 +270,7 @@ fn kind_word(kind: ActorKind) -> &'static str {
     match kind {
         ActorKind::LocalAdmin => "local_admin",
         ActorKind::Person => "person",
+        ActorKind::Token => "token",
         ActorKind::System => "system",
     }
 }
@@ -275,6 +279,7 @@ fn parse_kind(word: &str) -> ActorKind {
     match word {
         "local_admin" => ActorKind::LocalAdmin,
         "system" => ActorKind::System,
+        "token" => ActorKind::Token,
         // The least that an actor can be.
         _ => ActorKind::Person,
     }

@@ -7,7 +7,7 @@ use std::{
 
 use kube::Client;
 use model::{
-    Actor, AppResult, Timestamp,
+    Actor, Timestamp,
     application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
     backend::{Answer, Fleet, Operations},
     cluster::{ClusterDetail, ClusterId, ClusterList},
@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::{
     Error, Result,
-    access::{Access, AdminPassword, Object, Verb, authorize},
+    access::{Access, AdminPassword, Verb},
     argo::operation::Operator,
     db::{Db, PrivateServer, default_data_dir, keep_up},
     error::explain_kube,
@@ -219,11 +219,14 @@ impl Engine {
     pub async fn readiness(&self) -> Result<(), String> {
         self.db.ping().await.map_err(|error| format!("the database does not answer: {error}"))?;
         let snapshot = self.index.load();
-        match snapshot
-            .planes
-            .iter()
-            .find(|(_, plane)| !plane.listed && plane.freshness == Freshness::Connecting)
-        {
+        let waited_for = snapshot.planes.iter().find(|(name, plane)| {
+            let is_read = plane.listed && snapshot.rights.is_known(name);
+            !is_read && plane.freshness == Freshness::Connecting
+        });
+        match waited_for {
+            Some((name, plane)) if plane.listed => {
+                Err(format!("the policies of control plane {name} are not read yet"))
+            }
             Some((name, _)) => Err(format!("the Applications of control plane {name} are not listed yet")),
             None => Ok(()),
         }
@@ -242,24 +245,25 @@ impl Engine {
         }
     }
 
-    fn snapshot(&self, actor: &Actor) -> AppResult<Arc<Snapshot>> {
-        authorize(actor, Verb::Get, &Object::Fleet)?;
-        Ok(self.index.load())
+    /// Returns the fleet as far as the actor may see it.
+    fn snapshot(&self, actor: &Actor) -> Arc<Snapshot> {
+        self.index.load().seen_by(actor)
     }
 }
 
 impl Fleet for Engine {
     fn get_overview<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Overview> {
         Box::pin(async move {
-            let snapshot = self.snapshot(actor)?;
-            let operations = history::latest_operations(&self.db, OPERATIONS_SHOWN).await;
+            let snapshot = self.snapshot(actor);
+            let may_see = |id: &ApplicationId| snapshot.row(id).is_some();
+            let operations = history::latest_operations(&self.db, OPERATIONS_SHOWN, may_see).await;
             let operations = operations.map_err(|error| error.into_answer(actor))?;
             Ok(view::overview(&snapshot, operations, now()))
         })
     }
 
     fn get_navigation<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Navigation> {
-        Box::pin(async move { Ok(view::navigation(&*self.snapshot(actor)?, &actor.name)) })
+        Box::pin(async move { Ok(view::navigation(&self.snapshot(actor), &actor.name)) })
     }
 
     fn list_applications<'a>(
@@ -267,29 +271,27 @@ impl Fleet for Engine {
         actor: &'a Actor,
         query: ListApplications,
     ) -> Answer<'a, ApplicationList> {
-        Box::pin(async move { Ok(view::application_list(&*self.snapshot(actor)?, &query, now())) })
+        Box::pin(async move { Ok(view::application_list(&self.snapshot(actor), &query, now())) })
     }
 
     fn get_application<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, ApplicationDetail> {
         Box::pin(async move {
-            let snapshot = self.snapshot(actor)?;
+            let snapshot = self.snapshot(actor);
             let row = snapshot.row(&id).ok_or_else(|| not_found(&id).into_answer(actor))?;
-            let object =
-                Object::Application { id: &id, project: &row.project, environment: row.environment.name() };
-            authorize(actor, Verb::Get, &object)?;
+            let sync_denied = snapshot.rights.missing(actor, Verb::Sync, &snapshot.object_of(row));
             let history = history::of_application(&self.db, &id, HISTORY_SHOWN).await;
             let history = history.map_err(|error| error.into_answer(actor))?;
-            Ok(self.details.draw(&snapshot, row, history, now()).await)
+            Ok(ApplicationDetail { sync_denied, ..self.details.draw(&snapshot, row, history, now()).await })
         })
     }
 
     fn list_clusters<'a>(&'a self, actor: &'a Actor) -> Answer<'a, ClusterList> {
-        Box::pin(async move { Ok(view::cluster_list(&*self.snapshot(actor)?, now())) })
+        Box::pin(async move { Ok(view::cluster_list(&self.snapshot(actor), now())) })
     }
 
     fn get_cluster<'a>(&'a self, actor: &'a Actor, id: ClusterId) -> Answer<'a, ClusterDetail> {
         Box::pin(async move {
-            let snapshot = self.snapshot(actor)?;
+            let snapshot = self.snapshot(actor);
             view::cluster_detail(&snapshot, &id, now()).ok_or_else(|| model::AppError::NotFound {
                 what: format!("Cluster {} of control plane {}", id.name, id.control_plane),
             })

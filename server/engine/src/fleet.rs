@@ -11,4 +11,5 @@ pub mod index;
 mod plugin;
 pub mod probe;
 pub mod view;
+mod visible;
 pub mod watch;

@@ -103,14 +103,31 @@ pub async fn of_application(db: &Db, id: &ApplicationId, limit: u32) -> Result<V
 }
 
 /// Returns the newest operations of all Applications, newest first.
-pub async fn latest_operations(db: &Db, limit: u32) -> Result<Vec<HistoryEntry>> {
-    let rows: Vec<OperationRow> =
-        sqlx::query_as("SELECT * FROM operations ORDER BY started_at DESC LIMIT $1")
-            .bind(i64::from(limit))
-            .fetch_all(db.pool())
-            .await
-            .map_err(failed("read the latest operations"))?;
-    Ok(rows.into_iter().map(|row| row.0).collect())
+pub async fn latest_operations(
+    db: &Db,
+    limit: u32,
+    may_see: impl Fn(&ApplicationId) -> bool,
+) -> Result<Vec<HistoryEntry>> {
+    // Who sees little has little to find: after these, the rest is too old to be news.
+    const BATCHES: u32 = 10;
+    const BATCH: u32 = 200;
+    let mut found: Vec<HistoryEntry> = Vec::new();
+    for batch in 0..BATCHES {
+        let rows: Vec<OperationRow> =
+            sqlx::query_as("SELECT * FROM operations ORDER BY started_at DESC LIMIT $1 OFFSET $2")
+                .bind(i64::from(if batch == 0 { limit } else { BATCH }))
+                .bind(i64::from(if batch == 0 { 0 } else { limit + (batch - 1) * BATCH }))
+                .fetch_all(db.pool())
+                .await
+                .map_err(failed("read the latest operations"))?;
+        let was_last = rows.is_empty();
+        found.extend(rows.into_iter().map(|row| row.0).filter(|entry| may_see(&entry.application)));
+        if was_last || found.len() >= limit as usize {
+            break;
+        }
+    }
+    found.truncate(limit as usize);
+    Ok(found)
 }
 
 struct OperationRow(HistoryEntry);

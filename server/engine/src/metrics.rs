@@ -20,6 +20,8 @@ pub struct Metrics {
     external_calls: Family<ExternalCall, Histogram, fn() -> Histogram>,
     /// Rows in the index, by kind: `applications`, `clusters`, ….
     pub index_rows: Family<Kind, Gauge>,
+    /// 1 where a policy cannot be loaded and the last good one stays in force, by its ConfigMap.
+    pub policy_broken: Family<Kind, Gauge>,
     /// Live streams that are open.
     pub streams_open: Gauge,
     /// Size on disk, by table, its indices and partitions included.
@@ -74,7 +76,8 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let external_calls = Family::new_with_constructor(call_histogram as fn() -> Histogram);
-        let (index_rows, streams_open) = (Family::default(), Gauge::default());
+        let (index_rows, streams_open) = (Family::<Kind, Gauge>::default(), Gauge::default());
+        let policy_broken = Family::<Kind, Gauge>::default();
         let (table_bytes, task_restarts) = (Family::default(), Family::default());
 
         let mut registry = Registry::with_prefix("quarterdeck");
@@ -85,6 +88,11 @@ impl Default for Metrics {
             external_calls.clone(),
         );
         registry.register("index_rows", "Rows in the index, by kind", index_rows.clone());
+        registry.register(
+            "policy_broken",
+            "1 where a policy cannot be loaded and the last good one stays in force",
+            policy_broken.clone(),
+        );
         registry.register("streams_open", "Live streams that are open", streams_open.clone());
         registry.register_with_unit("table", "Size of each table on disk", Unit::Bytes, table_bytes.clone());
         registry.register("task_restarts", "Restarts of supervised tasks", task_restarts.clone());
@@ -92,6 +100,7 @@ impl Default for Metrics {
             registry: Arc::new(registry),
             external_calls,
             index_rows,
+            policy_broken,
             streams_open,
             table_bytes,
             task_restarts,

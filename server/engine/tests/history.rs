@@ -100,7 +100,7 @@ async fn an_operation_is_one_row_from_begin_to_end() {
         (revision.as_deref(), started_by.as_deref(), message.as_str()),
         (Some("abc"), Some("admin"), "succeeded")
     );
-    assert_eq!(latest_operations(&db, 10).await.expect("reads"), entries(&db).await);
+    assert_eq!(latest_operations(&db, 10, |_| true).await.expect("reads"), entries(&db).await);
 }
 
 #[tokio::test]

@@ -66,6 +66,9 @@ pub(crate) fn admin() -> Actor {
         name: "admin".into(),
         kind: ActorKind::LocalAdmin,
         groups: Vec::new(),
+        subject: "admin".into(),
+        session: None,
+        scopes: Vec::new(),
         request_id: "request-1".into(),
         address: Some("127.0.0.1".into()),
     }

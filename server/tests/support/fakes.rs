@@ -167,6 +167,9 @@ impl Sessions for FakeSessions {
                 name: "admin".into(),
                 kind: ActorKind::LocalAdmin,
                 groups: Vec::new(),
+                subject: "admin".into(),
+                session: None,
+                scopes: Vec::new(),
                 request_id: caller.request_id.clone(),
                 address: caller.address_text(),
             }))

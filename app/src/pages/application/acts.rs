@@ -41,11 +41,11 @@ impl Acts {
 }
 
 /// Returns why no act but a refresh is possible, where it is not.
-pub(super) fn blocked(application: &ApplicationDetail) -> Option<&'static str> {
+pub(super) fn blocked(application: &ApplicationDetail) -> Option<String> {
     match &application.row.environment {
-        Environment::Contradictory { .. } => Some("Its environment contradicts itself"),
-        _ if application.row.deleting => Some("It is being deleted"),
-        _ => None,
+        Environment::Contradictory { .. } => Some("Its environment contradicts itself".into()),
+        _ if application.row.deleting => Some("It is being deleted".into()),
+        _ => application.sync_denied.clone(),
     }
 }
 
@@ -56,7 +56,7 @@ pub(super) fn ActBar(shelf: Shelf<ApplicationDetail>, acts: Acts) -> impl IntoVi
     let blocked = shelf.part(blocked);
     let sync = move || match blocked.get() {
         Some(why) => view! {
-            <button type="button" class="btn" disabled title=why>
+            <button type="button" class="btn" disabled title=why.clone()>
                 <Icon name="sync"/>
                 "Sync…"
             </button>
@@ -117,7 +117,7 @@ pub(super) fn ActErrors(acts: Acts) -> impl IntoView {
 pub(super) fn TerminateForm(
     #[prop(into)] id: Signal<ApplicationId>,
     acts: Acts,
-    #[prop(into)] blocked: Signal<Option<&'static str>>,
+    #[prop(into)] blocked: Signal<Option<String>>,
 ) -> impl IntoView {
     let busy = acts.terminate.pending();
     view! {

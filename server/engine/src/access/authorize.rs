@@ -4,6 +4,8 @@ use std::fmt;
 
 use model::{Actor, AppError, AppResult, actor::ActorKind, application::ApplicationId, cluster::ClusterId};
 
+use super::rights::{PlaneRights, Question, Rights, Source, is_above_policies};
+
 /// What an actor wants to do.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verb {
@@ -13,6 +15,8 @@ pub enum Verb {
     Sync,
     /// To end an operation; who may start one may end one.
     Terminate,
+    Export,
+    Delete,
 }
 
 /// On what.
@@ -22,29 +26,165 @@ pub enum Object<'a> {
         id: &'a ApplicationId,
         project: &'a str,
         environment: Option<&'a str>,
+        app: &'a str,
+        /// Where Argo CD runs: an Application elsewhere is named with its namespace.
+        home: &'a str,
     },
-    Cluster(&'a ClusterId),
-    /// What belongs to no Application and no cluster: the overview, the warnings, the control planes.
-    Fleet,
+    Cluster {
+        id: &'a ClusterId,
+        server: &'a str,
+        /// The project that the cluster is registered for, where it is.
+        project: Option<&'a str>,
+    },
+    /// What belongs to no Application and no cluster of a control plane: its warnings, its policies.
+    ControlPlane(&'a str),
+    /// What our own policy alone knows; without a control plane, all of them have to allow.
+    Own { resource: &'a str, control_plane: Option<&'a str>, name: &'a str },
 }
 
-/// Answers whether `actor` may do `verb` on `object`. What they may not even see is answered as if it were not there.
-pub fn authorize(actor: &Actor, verb: Verb, object: &Object<'_>) -> AppResult<()> {
-    let right = verb.right();
-    if allows(actor, right, object) {
-        return Ok(());
+/// What no token may, whoever owns it.
+const NOT_BY_TOKEN: [&str; 3] = ["approvals", "sessions", "tokens"];
+
+/// The environment in the object of an Application that has none.
+pub const NO_ENVIRONMENT: &str = "none";
+
+impl Rights {
+    /// Answers whether `actor` may do `verb` on `object`. What they may not even see is answered as if it were not there.
+    pub fn authorize(&self, actor: &Actor, verb: Verb, object: &Object<'_>) -> AppResult<()> {
+        if self.allows(actor, verb, object) {
+            return Ok(());
+        }
+        if verb.right() != Verb::Get && self.allows(actor, Verb::Get, object) {
+            return Err(AppError::Forbidden { verb: verb.to_string(), object: object.to_string() });
+        }
+        Err(AppError::NotFound { what: capitalized(&object.to_string()) })
     }
-    if right != Verb::Get && allows(actor, Verb::Get, object) {
-        return Err(AppError::Forbidden { verb: verb.to_string(), object: object.to_string() });
+
+    /// Returns whether `actor` may do `verb` on `object`.
+    pub fn allows(&self, actor: &Actor, verb: Verb, object: &Object<'_>) -> bool {
+        if is_above_policies(actor) {
+            return true;
+        }
+        let questions = self.questions(verb, object);
+        !questions.is_empty() && self.is_in_scope(actor, &questions, object) && self.allow(actor, &questions)
     }
-    Err(AppError::NotFound { what: capitalized(&object.to_string()) })
+
+    /// Returns whether a token was made for this; for all others there is no scope.
+    fn is_in_scope(&self, actor: &Actor, questions: &[Question<'_>], object: &Object<'_>) -> bool {
+        if actor.kind != ActorKind::Token {
+            return true;
+        }
+        let (person, object) = (self.person(actor), object.name());
+        questions.iter().all(|it| {
+            !NOT_BY_TOKEN.contains(&it.resource) && person.scopes_cover(it.resource, it.action, &object)
+        })
+    }
+
+    /// Says which right `actor` lacks for `verb` on `object`, and who has it; none where they lack none.
+    pub fn missing(&self, actor: &Actor, verb: Verb, object: &Object<'_>) -> Option<String> {
+        /// More names say no more.
+        const MOST_NAMES: usize = 4;
+        if self.allows(actor, verb, object) {
+            return None;
+        }
+        let questions = self.questions(verb, object);
+        let lacking = questions.iter().find(|question| !self.allow(actor, std::slice::from_ref(question)));
+        let right = lacking.or(questions.first()).map_or_else(String::new, |question| {
+            format!("{}, {} on {}", question.resource, question.action, question.object)
+        });
+        let holders = self.holders(&questions);
+        let more = holders.len().saturating_sub(MOST_NAMES);
+        let mut names = holders.into_iter().take(MOST_NAMES).collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            names = format!("{names} and {more} more");
+        }
+        let has = if names.is_empty() { "Nobody has it".into() } else { format!("It is held by {names}") };
+        Some(format!("You lack the right {right}. {has}."))
+    }
+
+    /// Returns what has to be asked of which policy.
+    pub fn questions<'a>(&'a self, verb: Verb, object: &Object<'a>) -> Vec<Question<'a>> {
+        let action = verb.right().action();
+        match *object {
+            Object::Application { id, project, home, .. } => {
+                let name = if id.namespace == home {
+                    format!("{project}/{}", id.name)
+                } else {
+                    format!("{project}/{}/{}", id.namespace, id.name)
+                };
+                let resource = "applications";
+                let plane = id.control_plane.as_str();
+                let source = Source::ArgoCd { project: Some(project) };
+                let mut questions = vec![Question { plane, source, resource, action, object: name }];
+                if self.plane(plane).is_some_and(PlaneRights::is_scoped) {
+                    questions.push(Question {
+                        plane,
+                        source: Source::Own,
+                        resource,
+                        action,
+                        object: object.name(),
+                    });
+                }
+                questions
+            }
+            Object::Cluster { id, server, project } => {
+                let (plane, resource) = (id.control_plane.as_str(), "clusters");
+                if self.plane(plane).is_some_and(|it| it.own().speaks_of(resource)) {
+                    let object = id.name.clone();
+                    return vec![Question { plane, source: Source::Own, resource, action, object }];
+                }
+                let object =
+                    project.map_or_else(|| server.to_owned(), |project| format!("{project}/{server}"));
+                vec![Question { plane, source: Source::ArgoCd { project }, resource, action, object }]
+            }
+            // Who may see every Application that could be there.
+            Object::ControlPlane(plane) => {
+                let mut questions = vec![Question {
+                    plane,
+                    source: Source::ArgoCd { project: None },
+                    resource: "applications",
+                    action,
+                    object: "*/*".into(),
+                }];
+                if self.plane(plane).is_some_and(PlaneRights::is_scoped) {
+                    let object = "*/*/*".into();
+                    questions.push(Question {
+                        plane,
+                        source: Source::Own,
+                        resource: "applications",
+                        action,
+                        object,
+                    });
+                }
+                questions
+            }
+            Object::Own { resource, control_plane, name } => {
+                let planes =
+                    self.planes().filter(|plane| control_plane.is_none_or(|wanted| wanted == *plane));
+                let question = |plane| Question {
+                    plane,
+                    source: Source::Own,
+                    resource,
+                    action,
+                    object: name.to_owned(),
+                };
+                planes.map(question).collect()
+            }
+        }
+    }
 }
 
-/// The local administrator and Quarterdeck itself may do everything, and nobody else anything: there are no rules yet.
-fn allows(actor: &Actor, _right: Verb, _object: &Object<'_>) -> bool {
-    match actor.kind {
-        ActorKind::LocalAdmin | ActorKind::System => true,
-        ActorKind::Person => false,
+impl Object<'_> {
+    /// Returns the object as our own policy names it.
+    fn name(&self) -> String {
+        match *self {
+            Object::Application { project, environment, app, .. } => {
+                format!("{}/{project}/{app}", environment.unwrap_or(NO_ENVIRONMENT))
+            }
+            Object::Cluster { id, .. } => id.name.clone(),
+            Object::ControlPlane(_) => "*/*/*".into(),
+            Object::Own { name, .. } => name.to_owned(),
+        }
     }
 }
 
@@ -52,8 +192,18 @@ impl Verb {
     /// Returns the right that the verb needs.
     fn right(self) -> Self {
         match self {
-            Self::Get | Self::Refresh => Self::Get,
-            Self::Sync | Self::Terminate => Self::Sync,
+            Self::Refresh => Self::Get,
+            Self::Terminate => Self::Sync,
+            other => other,
+        }
+    }
+
+    fn action(self) -> &'static str {
+        match self {
+            Self::Get | Self::Refresh => "get",
+            Self::Sync | Self::Terminate => "sync",
+            Self::Export => "export",
+            Self::Delete => "delete",
         }
     }
 }
@@ -61,10 +211,9 @@ impl Verb {
 impl fmt::Display for Verb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Get => "get",
             Self::Refresh => "refresh",
-            Self::Sync => "sync",
             Self::Terminate => "terminate",
+            other => other.action(),
         })
     }
 }
@@ -75,8 +224,11 @@ impl fmt::Display for Object<'_> {
             Self::Application { id, .. } => {
                 write!(f, "Application {}/{}/{}", id.control_plane, id.namespace, id.name)
             }
-            Self::Cluster(id) => write!(f, "cluster {}/{}", id.control_plane, id.name),
-            Self::Fleet => f.write_str("the fleet"),
+            Self::Cluster { id, .. } => write!(f, "cluster {}/{}", id.control_plane, id.name),
+            Self::ControlPlane(name) => write!(f, "control plane {name}"),
+            Self::Own { resource: "audit", .. } => f.write_str("the record"),
+            Self::Own { resource, name: "*", .. } => write!(f, "the {resource} of others"),
+            Self::Own { resource, name, .. } => write!(f, "{resource} {name}"),
         }
     }
 }
@@ -87,53 +239,4 @@ fn capitalized(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use model::{Actor, AppError, actor::ActorKind, application::ApplicationId, cluster::ClusterId};
-
-    use super::{Object, Verb, authorize};
-
-    const VERBS: [Verb; 4] = [Verb::Get, Verb::Refresh, Verb::Sync, Verb::Terminate];
-
-    fn actor(kind: ActorKind) -> Actor {
-        Actor {
-            name: "alice".into(),
-            kind,
-            groups: vec!["ops".into()],
-            request_id: "r".into(),
-            address: None,
-        }
-    }
-
-    fn with_each_object(check: impl Fn(&Object<'_>)) {
-        let id = ApplicationId {
-            control_plane: "lab".into(),
-            namespace: "argocd".into(),
-            name: "web-app-prod".into(),
-        };
-        let cluster = ClusterId { control_plane: "lab".into(), name: "prod".into() };
-        check(&Object::Application { id: &id, project: "shop", environment: Some("prod") });
-        check(&Object::Cluster(&cluster));
-        check(&Object::Fleet);
-    }
-
-    #[test]
-    fn the_local_administrator_and_the_system_may_do_everything() {
-        with_each_object(|object| {
-            for (kind, verb) in
-                [ActorKind::LocalAdmin, ActorKind::System].into_iter().flat_map(|k| VERBS.map(|v| (k, v)))
-            {
-                assert_eq!(authorize(&actor(kind), verb, object), Ok(()));
-            }
-        });
-    }
-
-    #[test]
-    fn to_all_others_nothing_is_there_whatever_their_groups() {
-        with_each_object(|object| {
-            for verb in VERBS {
-                let answer = authorize(&actor(ActorKind::Person), verb, object);
-                assert!(matches!(answer, Err(AppError::NotFound { .. })), "{verb} {object}: {answer:?}");
-            }
-        });
-    }
-}
+mod tests;

@@ -104,6 +104,9 @@ fn system() -> Actor {
         name: "quarterdeck".into(),
         kind: ActorKind::System,
         groups: Vec::new(),
+        subject: "quarterdeck".into(),
+        session: None,
+        scopes: Vec::new(),
         request_id: "start".into(),
         address: None,
     }

@@ -20,6 +20,10 @@ pub use lines::{Effect, Grouping, Line, PolicyError, Rule};
 use lines::{Parsed, parse};
 use pattern::{Matching, Pattern};
 
+/// A glob whose `*` spans slashes, as everywhere in policies.
+#[derive(Debug)]
+pub struct Glob(Pattern);
+
 /// How many steps a chain of `g` lines may have, as in casbin's role manager.
 const LONGEST_CHAIN: usize = 10;
 
@@ -104,6 +108,19 @@ impl Policy {
         // A default role of Argo CD counts as far as lines here name it.
         policy.default_roles.extend(argo_cd.default_roles.iter().cloned());
         Ok(policy)
+    }
+
+    /// Returns a policy that gives nobody anything, not even what is built in.
+    pub fn empty() -> Self {
+        Self {
+            rules: Vec::new(),
+            built_in: 0,
+            groupings: Vec::new(),
+            roles_of: HashMap::new(),
+            default_roles: Vec::new(),
+            ignored: Vec::new(),
+            matching: Matching::Glob,
+        }
     }
 
     /// Reads a policy from one text, as a file holds it.
@@ -227,20 +244,9 @@ impl Policy {
             Some("regex") => Matching::Regex,
             _ => Matching::Glob,
         };
-        let mut policy = Self {
-            rules: Vec::new(),
-            built_in: 0,
-            groupings: Vec::new(),
-            roles_of: HashMap::new(),
-            default_roles: data
-                .get("policy.default")
-                .filter(|role| !role.is_empty())
-                .cloned()
-                .into_iter()
-                .collect(),
-            ignored: Vec::new(),
-            matching,
-        };
+        let default_role = data.get("policy.default").filter(|role| !role.is_empty()).cloned();
+        let mut policy =
+            Self { default_roles: default_role.into_iter().collect(), matching, ..Self::empty() };
         policy.add(parse(built_in.0, built_in.1)?);
         policy.built_in = policy.rules.len();
         let is_more = |key: &str| key.starts_with("policy.") && key.ends_with(".csv") && key != "policy.csv";
@@ -269,6 +275,18 @@ impl Policy {
 
     fn join(&mut self, member: &str, role: &str) {
         self.roles_of.entry(member.to_owned()).or_default().push(role.to_owned());
+    }
+}
+
+impl Glob {
+    /// Compiles a glob; none where it cannot be.
+    pub fn new(text: &str) -> Option<Self> {
+        Some(Self(Pattern::new(text, Matching::Glob))).filter(|it| !it.0.is_broken())
+    }
+
+    /// Returns whether the whole of `text` matches.
+    pub fn matches(&self, text: &str) -> bool {
+        self.0.matches(text)
     }
 }
 

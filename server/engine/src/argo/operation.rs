@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    access::{Object, Verb, authorize},
+    access::Verb,
     audit::{self, AuditId, Intent},
     db::Db,
     error::explain_kube,
@@ -237,11 +237,7 @@ impl Operator {
     ) -> Result<(std::sync::Arc<Snapshot>, std::sync::Arc<Row>)> {
         let snapshot = self.index.load();
         let row = snapshot.row(id).cloned().ok_or_else(|| not_found(id))?;
-        authorize(
-            actor,
-            verb,
-            &Object::Application { id, project: &row.project, environment: row.environment.name() },
-        )?;
+        snapshot.rights.authorize(actor, verb, &snapshot.object_of(&row))?;
         Ok((snapshot, row))
     }
 
@@ -603,6 +599,9 @@ mod tests {
             name: "alice".into(),
             kind: ActorKind::LocalAdmin,
             groups: Vec::new(),
+            subject: "admin".into(),
+            session: None,
+            scopes: Vec::new(),
             request_id: "r".into(),
             address: None,
         }

@@ -508,6 +508,19 @@ pub struct ResourceStatus {
 pub struct AppProjectSpec {
     #[serde(default, deserialize_with = "or_default")]
     pub sync_windows: Vec<SyncWindow>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub roles: Vec<AppProjectRole>,
+}
+
+/// A role of a project: lines of policy, and the groups that have it.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct AppProjectRole {
+    #[serde(default)]
+    pub name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub policies: Vec<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub groups: Vec<String>,
 }
 
 /// A sync window of a project.

@@ -50,6 +50,8 @@ pub struct Registration {
     pub secret: String,
     pub name: String,
     pub server: String,
+    /// The project that alone may use it, where one is named.
+    pub project: Option<String>,
     /// What to connect with; an error says which kind is not supported, in words.
     pub access: Result<Access, String>,
 }
@@ -116,6 +118,7 @@ impl Registration {
             secret: String::new(),
             name: name.into(),
             server: IN_CLUSTER.into(),
+            project: None,
             access: Ok(own.map_or(Access::ControlPlane, Access::Own)),
         }
     }
@@ -142,7 +145,8 @@ impl Registration {
             None if server == IN_CLUSTER => Ok(Access::ControlPlane),
             None => field("config").and_then(|config| Access::read(&config, &settings.plugins)),
         };
-        Ok(Self { secret: name_of_secret, name, server, access })
+        let project = field("project").ok().filter(|project| !project.is_empty());
+        Ok(Self { secret: name_of_secret, name, server, project, access })
     }
 }
 

@@ -279,10 +279,11 @@ fn without_object(
         now,
         row: view::application_row(snapshot, row, now),
         sources: Vec::new(),
-        server: snapshot.clusters.get(&row.cluster).map(|cluster| cluster.server.clone()),
+        server: snapshot.cluster_of(row).map(|cluster| cluster.server.clone()),
         policy: SyncPolicy { auto_sync: row.auto_sync, ..SyncPolicy::default() },
         window: snapshot.window_verdict(row),
         health_since: row.health_since,
+        sync_denied: None,
         compared_at: row.reconciled_at,
         refresh_requested: None,
         conditions: Vec::new(),
@@ -354,7 +355,7 @@ fn sources(application: &FullApplication) -> Vec<Source> {
 }
 
 fn resources(snapshot: &Snapshot, row: &Row, parts: &Parts) -> Vec<Resource> {
-    let survey = snapshot.clusters.get(&row.cluster).and_then(|cluster| cluster.survey.as_ref());
+    let survey = snapshot.cluster_of(row).and_then(|cluster| cluster.survey.as_ref());
     let results =
         parts.application.status.operation_state.as_ref().map(|state| &state.sync_result.resources[..]);
     let mut resources: Vec<_> = parts

@@ -5,7 +5,7 @@
 //!                                     └──Observation──▶ history
 //! ```
 //! Changes are applied in batches every 50 ms. Rows are small and shared between snapshots; what only one page shows
-//! (resources, results) is not here. Knows nothing of actors: rights are the reader's affair.
+//! (resources, results) is not here. The rights in force are part of it; what an actor may see of it, [`Snapshot::seen_by`] says.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -28,6 +28,11 @@ use super::{
     probe::{Contact, Survey},
 };
 use crate::{
+    access::{
+        Object,
+        policy::{PolicyError, ProjectRole},
+        rights::{Data, Rights},
+    },
     argo::{
         types::{
             AppProject, Application, Deploy, Destination, GlobalProject, REFRESH, SyncWindow, version_number,
@@ -46,6 +51,14 @@ const QUEUE: usize = 8192;
 
 /// The kind whose warnings come and go one by one.
 const APPLICATION: &str = "Application";
+
+/// The kinds of warnings of policies.
+const POLICY: &str = "ConfigMap of policy";
+const PROJECT_ROLES: &str = "Roles of AppProject";
+
+/// The names of what holds the policies.
+pub const ARGO_CD_POLICY: &str = "argocd-rbac-cm";
+pub const OWN_POLICY: &str = "quarterdeck-rbac-cm";
 
 /// What the watches and probes tell the index.
 #[derive(Debug)]
@@ -66,6 +79,10 @@ pub enum Change {
     Clusters { plane: String, registrations: Vec<Registration> },
     /// The projects of a control plane, all of them.
     Projects { plane: String, projects: Vec<AppProject> },
+    /// `argocd-rbac-cm`, empty where there is none.
+    ArgoCdPolicy { plane: String, data: Data },
+    /// `quarterdeck-rbac-cm`, empty where there is none.
+    OwnPolicy { plane: String, data: Data },
     /// The global projects of argocd-cm.
     GlobalProjects { plane: String, globals: Vec<GlobalProject> },
     /// A cluster answered, or did not.
@@ -79,19 +96,30 @@ pub enum Change {
 pub struct Snapshot {
     pub generation: u64,
     pub planes: BTreeMap<String, Plane>,
-    pub clusters: BTreeMap<ClusterId, Arc<Cluster>>,
+    pub clusters: Arc<Clusters>,
     /// Sorted by id.
     pub rows: Vec<Arc<Row>>,
     pub warnings: Vec<Warning>,
+    /// Who may do what.
+    pub rights: Arc<Rights>,
+    /// All clusters: what ails an Application's pods may be told where its cluster is not shown.
+    all_clusters: Arc<Clusters>,
     /// How fresh our knowledge is of what is at each [`Place`].
-    freshness: Vec<Freshness>,
+    freshness: Arc<Vec<Freshness>>,
     projects: Arc<BTreeMap<(String, String), Project>>,
     globals: Arc<BTreeMap<String, Vec<GlobalProject>>>,
 }
 
+/// The clusters by id.
+pub type Clusters = BTreeMap<ClusterId, Arc<Cluster>>;
+
 /// A number for a destination cluster, so that readers of all rows look nothing up by name.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Place(usize);
+
+/// A number for all that the rights on an Application depend on: while it is the same, so is the answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Standing(usize);
 
 /// A control plane.
 #[derive(Clone, Debug)]
@@ -108,6 +136,8 @@ pub struct Plane {
 pub struct Cluster {
     pub id: ClusterId,
     pub server: String,
+    /// The project that alone may use it, where one is named.
+    pub project: Option<String>,
     /// The Secret that registers it; none for the control plane's own cluster.
     pub secret: Option<String>,
     /// The kind of its credentials, or why they cannot be used.
@@ -133,6 +163,7 @@ pub struct Row {
     /// The destination's name, also where no such cluster is registered.
     pub cluster: ClusterId,
     pub place: Place,
+    pub standing: Standing,
     pub destination: Destination,
     pub path: String,
     pub target_revision: String,
@@ -195,6 +226,39 @@ impl Snapshot {
         self.rows.binary_search_by(|row| row.id.cmp(id)).ok().map(|index| &self.rows[index])
     }
 
+    /// Returns a snapshot with these rows and clusters alone.
+    pub(super) fn limited_to(&self, rows: Vec<Arc<Row>>, clusters: Arc<Clusters>) -> Self {
+        Self {
+            rows,
+            clusters,
+            generation: self.generation,
+            planes: self.planes.clone(),
+            warnings: self.warnings.clone(),
+            rights: Arc::clone(&self.rights),
+            all_clusters: Arc::clone(&self.all_clusters),
+            freshness: Arc::clone(&self.freshness),
+            projects: Arc::clone(&self.projects),
+            globals: Arc::clone(&self.globals),
+        }
+    }
+
+    /// Returns what we know of an Application's cluster.
+    pub fn cluster_of(&self, row: &Row) -> Option<&Arc<Cluster>> {
+        self.all_clusters.get(&row.cluster)
+    }
+
+    /// Returns an Application as rights know it.
+    pub fn object_of<'a>(&'a self, row: &'a Row) -> Object<'a> {
+        let home = self.planes.get(&row.id.control_plane).map(|plane| plane.namespace.as_str());
+        Object::Application {
+            id: &row.id,
+            project: &row.project,
+            environment: row.environment.name(),
+            app: &row.app,
+            home: home.unwrap_or_default(),
+        }
+    }
+
     /// Tells how fresh our knowledge of an Application is: the worse of its control plane and its cluster. A cluster
     /// that we cannot probe leaves its Applications as their objects say.
     pub fn freshness(&self, row: &Row) -> &Freshness {
@@ -222,6 +286,13 @@ impl Snapshot {
     pub fn window_verdict(&self, row: &Row) -> Option<model::application::WindowVerdict> {
         let windows = self.windows(&row.id.control_plane, &row.project);
         window::verdict(&windows, &row.id.name, &row.destination, chrono::Utc::now())
+    }
+}
+
+impl Standing {
+    /// Returns the number; the numbers given so far are less than the greatest plus one.
+    pub fn index(self) -> usize {
+        self.0
     }
 }
 
@@ -257,6 +328,8 @@ impl Index {
             rows: BTreeMap::new(),
             places: BTreeMap::new(),
             warnings: BTreeMap::new(),
+            rights: Arc::default(),
+            standings: 0,
             projects: Arc::default(),
             globals: Arc::default(),
             generation: 0,
@@ -295,6 +368,8 @@ pub struct Indexer {
     /// Every destination ever seen, by name.
     places: BTreeMap<ClusterId, Place>,
     warnings: BTreeMap<(String, &'static str, String, String), Warning>,
+    rights: Arc<Rights>,
+    standings: usize,
     projects: Arc<BTreeMap<(String, String), Project>>,
     globals: Arc<BTreeMap<String, Vec<GlobalProject>>>,
     generation: u64,
@@ -338,13 +413,16 @@ impl Indexer {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             self.metrics.index_rows.get_or_create(&Kind { kind }).set(count);
         }
+        let clusters = Arc::new(self.clusters.clone());
         self.index.snapshot.store(Arc::new(Snapshot {
             generation: self.generation,
             planes: self.planes.clone(),
-            clusters: self.clusters.clone(),
+            clusters: clusters.clone(),
+            all_clusters: clusters,
+            rights: self.rights.clone(),
             rows: self.rows.values().cloned().collect(),
             warnings: self.warnings.values().cloned().collect(),
-            freshness: self.freshness(),
+            freshness: Arc::new(self.freshness()),
             projects: self.projects.clone(),
             globals: self.globals.clone(),
         }));
@@ -408,6 +486,7 @@ impl Indexer {
             }
             Change::Clusters { plane, registrations } => self.set_clusters(&plane, registrations),
             Change::Projects { plane, projects } => {
+                self.set_project_roles(&plane, &projects);
                 let mut all = BTreeMap::clone(&self.projects);
                 all.retain(|(of, _), _| *of != plane);
                 all.extend(projects.into_iter().map(|project| {
@@ -416,6 +495,14 @@ impl Indexer {
                     ((plane.clone(), name), Project { labels, windows: project.spec.sync_windows })
                 }));
                 self.projects = Arc::new(all);
+            }
+            Change::ArgoCdPolicy { plane, data } => {
+                let changed = self.rights.with_argo_cd(&plane, &data);
+                self.set_policy(&plane, ARGO_CD_POLICY, changed);
+            }
+            Change::OwnPolicy { plane, data } => {
+                let changed = self.rights.with_own(&plane, data);
+                self.set_policy(&plane, OWN_POLICY, changed);
             }
             Change::GlobalProjects { plane, globals } => {
                 let mut all = BTreeMap::clone(&self.globals);
@@ -431,6 +518,51 @@ impl Indexer {
         }
     }
 
+    /// A policy that cannot be loaded leaves the last good one in force, and is told.
+    fn set_policy(&mut self, plane: &str, name: &'static str, changed: Result<Rights, PolicyError>) {
+        let namespace = self.planes.get(plane).map(|it| it.namespace.clone()).unwrap_or_default();
+        let broken = match changed {
+            Ok(rights) => {
+                self.warnings.remove(&(plane.to_owned(), POLICY, namespace, name.to_owned()));
+                self.rights = Arc::new(rights);
+                0
+            }
+            Err(error) => {
+                tracing::error!(
+                    control_plane = plane,
+                    "{name} cannot be loaded, the last good policy stays: {error}"
+                );
+                let why = format!("It cannot be loaded, so the last good one stays in force: {error}");
+                self.warn(plane, POLICY, namespace, name.to_owned(), why);
+                1
+            }
+        };
+        self.metrics.policy_broken.get_or_create(&Kind { kind: name }).set(broken);
+    }
+
+    fn set_project_roles(&mut self, plane: &str, projects: &[AppProject]) {
+        let roles = projects.iter().filter(|project| !project.spec.roles.is_empty()).map(|project| {
+            let roles = project.spec.roles.iter().map(|role| ProjectRole {
+                name: role.name.clone(),
+                policies: role.policies.clone(),
+                groups: role.groups.clone(),
+            });
+            (project.metadata.name.clone().unwrap_or_default(), roles.collect())
+        });
+        let roles: BTreeMap<String, Vec<ProjectRole>> = roles.collect();
+        if self.rights.plane(plane).is_some_and(|it| *it.project_roles() == roles) {
+            return;
+        }
+        let (rights, broken) = self.rights.with_projects(plane, roles);
+        self.rights = Arc::new(rights);
+        let namespace = self.planes.get(plane).map(|it| it.namespace.clone()).unwrap_or_default();
+        self.warnings.retain(|(of, kind, ..), _| of != plane || *kind != PROJECT_ROLES);
+        for (project, error) in broken {
+            let why = format!("Its roles cannot be loaded and give nobody anything: {error}");
+            self.warn(plane, PROJECT_ROLES, namespace.clone(), project, why);
+        }
+    }
+
     fn change_cluster(&mut self, id: &ClusterId, change: impl FnOnce(&mut Cluster)) {
         if let Some(cluster) = self.clusters.get_mut(id) {
             change(Arc::make_mut(cluster));
@@ -439,7 +571,8 @@ impl Indexer {
 
     fn warn(&mut self, plane: &str, kind: &'static str, namespace: String, name: String, why: String) {
         let what = format!("{kind} {namespace}/{name} in control plane {plane}");
-        self.warnings.insert((plane.to_owned(), kind, namespace, name), Warning { what, why });
+        let warning = Warning { control_plane: plane.to_owned(), what, why };
+        self.warnings.insert((plane.to_owned(), kind, namespace, name), warning);
     }
 
     fn set_clusters(&mut self, plane: &str, registrations: Vec<Registration>) {
@@ -454,6 +587,7 @@ impl Indexer {
                     environment: self.environments.of_cluster(&id.name),
                     id: id.clone(),
                     server: String::new(),
+                    project: None,
                     secret: None,
                     credentials: Ok(""),
                     freshness: Freshness::Connecting,
@@ -465,6 +599,7 @@ impl Indexer {
                 Arc::unwrap_or_clone,
             );
             cluster.server = registration.server;
+            cluster.project = registration.project;
             cluster.secret = Some(registration.secret).filter(|secret| !secret.is_empty());
             cluster.credentials = registration.access.map(|access| access.kind());
             self.clusters.insert(id, Arc::new(cluster));
@@ -483,6 +618,7 @@ impl Indexer {
                 row.place = self.place_of(&cluster);
                 row.cluster = cluster;
                 self.tell_environment(&mut row);
+                row.standing = self.standing_of(&row);
                 self.rows.insert(id, Arc::new(row));
             }
         }
@@ -503,6 +639,19 @@ impl Indexer {
             Some(cluster) => cluster.id.clone(),
             None if server == IN_CLUSTER => id("in-cluster"),
             None => id(server),
+        }
+    }
+
+    /// The standing of the row before, where nothing that rights depend on has changed, or else a new one.
+    fn standing_of(&mut self, row: &Row) -> Standing {
+        let key =
+            |row: &Row| (row.project.clone(), row.app.clone(), row.environment.name().map(str::to_owned));
+        match self.rows.get(&row.id).filter(|before| key(before) == key(row)) {
+            Some(before) => before.standing,
+            None => {
+                self.standings += 1;
+                Standing(self.standings - 1)
+            }
         }
     }
 
@@ -570,6 +719,7 @@ impl Indexer {
         let mut row = Row {
             app: self.environments.app_of(&source.path, &id.name),
             place: self.place_of(&cluster),
+            standing: Standing(0),
             cluster,
             uid: metadata.uid.unwrap_or_default(),
             resource_version: version_number(metadata.resource_version.as_deref()),
@@ -597,6 +747,7 @@ impl Indexer {
             id,
         };
         self.tell_environment(&mut row);
+        row.standing = self.standing_of(&row);
         (row, status.history)
     }
 }

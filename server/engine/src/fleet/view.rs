@@ -95,7 +95,7 @@ pub fn reason(snapshot: &Snapshot, row: &Row, now: Timestamp) -> String {
         );
     }
     // Pods that fail are the cause; a failed sync, or a rollout past its deadline, is often what came of it.
-    let survey = snapshot.clusters.get(&row.cluster).and_then(|cluster| cluster.survey.as_ref());
+    let survey = snapshot.cluster_of(row).and_then(|cluster| cluster.survey.as_ref());
     if row.health != Health::Healthy
         && let Some(pods) = survey.and_then(|survey| survey.reason_of(&row.id))
     {

@@ -30,11 +30,12 @@ use tokio::sync::{Semaphore, watch};
 use super::{
     clients::Clients,
     credentials::{AccessSettings, IN_CLUSTER, Registration},
-    index::{Change, Index, unreadable},
+    index::{ARGO_CD_POLICY, Change, Index, OWN_POLICY, unreadable},
     probe::{Link, ProbeSettings, Prober},
 };
 use crate::{
     Error, Result,
+    access::rights::Data,
     argo::types::{AppProject, Application, ApplicationSet, GlobalProject},
     error::explain_kube,
     metrics::Metrics,
@@ -121,6 +122,8 @@ impl PlaneWatch {
             () = self.watch_projects() => {}
             () = self.watch_clusters(in_cluster.subscribe()) => {}
             () = self.watch_settings(&in_cluster) => {}
+            () = self.watch_policy(ARGO_CD_POLICY, |plane, data| Change::ArgoCdPolicy { plane, data }) => {}
+            () = self.watch_policy(OWN_POLICY, |plane, data| Change::OwnPolicy { plane, data }) => {}
         }
         Ok(())
     }
@@ -254,6 +257,18 @@ impl PlaneWatch {
                 }
             }
             self.warn("ConfigMap", watched.unreadable().chain(wrong)).await;
+        }
+    }
+
+    /// Hands on what a ConfigMap of policy says; one that is not there says nothing.
+    async fn watch_policy(&self, name: &str, change: impl Fn(String, Data) -> Change) {
+        let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let mut watched = self.watched::<ConfigMap>(config);
+        while watched.changed(self).await {
+            if watched.invalid.is_empty() {
+                let data = watched.objects.values().next().and_then(|map| map.data.clone());
+                self.index.send(change(self.name.clone(), data.unwrap_or_default())).await;
+            }
         }
     }
 

@@ -1,6 +1,10 @@
 //! The index and its views, fed with objects as Argo CD writes them.
 
-use model::application::{ListApplications, SortBy};
+use model::{
+    Actor,
+    actor::ActorKind,
+    application::{ListApplications, SortBy},
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -357,4 +361,104 @@ fn warnings_of_a_kind_take_the_place_of_the_last_ones() {
     let what: Vec<_> = shown.iter().map(|it| it.what.as_str()).collect();
     let project = "AppProject argocd/media in control plane lab";
     assert_eq!(what, [project, "ConfigMap argocd/argocd-cm in control plane lab"]);
+}
+
+/// A person of these groups, or a token of theirs with this scope.
+fn person(groups: &[&str], scopes: &[&str]) -> Actor {
+    let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+    Actor {
+        name: "ann".into(),
+        subject: "u-ann".into(),
+        kind: if scopes.is_empty() { ActorKind::Person } else { ActorKind::Token },
+        groups: texts(groups),
+        session: None,
+        scopes: texts(scopes),
+        request_id: "r".into(),
+        address: None,
+    }
+}
+
+/// A fleet with one app in three environments, where `devs` see dev alone, and `admins` everything.
+fn fleet_with_roles() -> Fleet {
+    let mut fleet = Fleet::new();
+    for environment in ["dev", "staging", "prod"] {
+        fleet.put(application(&format!("web-{environment}"), environment, "Degraded", "OutOfSync"));
+    }
+    let data = |text: &str| Data::from([("policy.csv".to_owned(), text.to_owned())]);
+    let argo_cd =
+        data("g, admins, role:admin\ng, devs, role:devs\np, role:devs, applications, get, */*, allow");
+    let own = data("p, role:devs, applications, get, dev/*/*, allow");
+    fleet.tell([
+        Change::ArgoCdPolicy { plane: "lab".into(), data: argo_cd },
+        Change::OwnPolicy { plane: "lab".into(), data: own },
+        Change::Invalid {
+            plane: "lab".into(),
+            namespace: "argocd".into(),
+            name: "x".into(),
+            why: "odd".into(),
+        },
+    ]);
+    fleet
+}
+
+#[test]
+fn nobody_sees_or_counts_what_they_have_no_right_to() {
+    let fleet = fleet_with_roles();
+    let snapshot = fleet.index.load();
+    for (actor, rows, clusters, warnings, planes) in [
+        (person(&["admins"], &[]), 3, 3, 1, 1),
+        (person(&["devs"], &[]), 1, 0, 0, 1),
+        (person(&["devs"], &["applications, get, prod/*"]), 0, 0, 0, 0),
+        (person(&["admins"], &["applications, get, prod/*"]), 1, 0, 0, 1),
+        (person(&["strangers"], &[]), 0, 0, 0, 0),
+        (person(&[], &[]), 0, 0, 0, 0),
+    ] {
+        let seen = snapshot.seen_by(&actor);
+        let list = view::application_list(&seen, &ListApplications::default(), NOW);
+        let overview = view::overview(&seen, Vec::new(), NOW);
+        assert_eq!((list.total, list.matching, list.rows.len()), (rows, rows, rows as usize), "{actor:?}");
+        let counted: u32 = list.facets.environment.iter().map(|facet| facet.count).sum();
+        assert_eq!(
+            (counted, overview.applications, overview.counts.out_of_sync),
+            (rows, rows, rows),
+            "{actor:?}"
+        );
+        assert_eq!(overview.clusters.len(), clusters, "{actor:?}");
+        assert_eq!((list.warnings.len(), list.control_planes.len()), (warnings, planes), "{actor:?}");
+    }
+}
+
+#[test]
+fn what_may_be_seen_follows_the_policy_and_the_environment() {
+    let mut fleet = fleet_with_roles();
+    let devs = person(&["devs"], &[]);
+    let seen = |fleet: &Fleet| {
+        fleet.index.load().seen_by(&devs).rows.iter().map(|row| row.id.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(&fleet), ["web-dev"]);
+    // Its destination goes to prod: the name alone gives no right.
+    fleet.put(application("web-dev", "prod", "Healthy", "Synced"));
+    assert_eq!(seen(&fleet), Vec::<String>::new());
+    let own = Data::from([(
+        "policy.csv".to_owned(),
+        "p, role:devs, applications, get, prod/*/*, allow".to_owned(),
+    )]);
+    fleet.tell([Change::OwnPolicy { plane: "lab".into(), data: own }]);
+    assert_eq!(seen(&fleet), ["web-dev", "web-prod"]);
+}
+
+#[test]
+fn a_broken_policy_leaves_the_last_good_one_in_force_and_is_told() {
+    let mut fleet = fleet_with_roles();
+    let devs = person(&["devs"], &[]);
+    let data = |text: &str| Data::from([("policy.csv".to_owned(), text.to_owned())]);
+    fleet.tell([Change::ArgoCdPolicy { plane: "lab".into(), data: data("p, role:devs, applications\n") }]);
+    let snapshot = fleet.index.load();
+    assert_eq!(snapshot.seen_by(&devs).rows.len(), 1);
+    let warning = snapshot.warnings.iter().find(|it| it.what.contains("argocd-rbac-cm")).expect("a warning");
+    assert!(warning.why.contains("policy.csv, line 1: a p line has 6 fields"), "{}", warning.why);
+    fleet.tell([Change::ArgoCdPolicy { plane: "lab".into(), data: data("") }]);
+    let snapshot = fleet.index.load();
+    assert!(!snapshot.warnings.iter().any(|it| it.what.contains("argocd-rbac-cm")));
+    assert_eq!(snapshot.seen_by(&devs).rows.len(), 0);
 }
