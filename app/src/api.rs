@@ -2,9 +2,11 @@
 //!
 //! Here alone a status or a header is set. The functions live under `/fn`, and are for browser sessions only.
 
+mod access;
 mod fleet;
 mod operations;
 
+pub use access::*;
 pub use fleet::*;
 pub use operations::*;
 

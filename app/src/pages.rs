@@ -10,6 +10,9 @@ mod login;
 mod menu;
 mod not_found;
 mod overview;
+mod permissions;
+mod sessions;
+mod tokens;
 
 pub(crate) use application::ApplicationPage;
 pub(crate) use applications::ApplicationsPage;
@@ -19,6 +22,9 @@ pub(crate) use login::LoginPage;
 pub(crate) use menu::MenuPage;
 pub(crate) use not_found::NotFoundPage;
 pub(crate) use overview::OverviewPage;
+pub(crate) use permissions::PermissionsPage;
+pub(crate) use sessions::SessionsPage;
+pub(crate) use tokens::TokensPage;
 
 use leptos::prelude::*;
 use model::{
@@ -110,6 +116,46 @@ where
         }
     };
     view! { <Transition fallback=waiting>{move || shelf(page, crumbs, draw.clone())}</Transition> }.into_any()
+}
+
+/// Loads what `key` names and draws it; nothing on the page changes by itself.
+fn still_page<K, T, Answer>(
+    key: impl Fn() -> K + Send + Sync + 'static,
+    crumbs: fn() -> Vec<Crumb>,
+    load: impl Fn(K) -> Answer + Send + Sync + 'static,
+    draw: impl Fn(T) -> AnyView + Clone + Send + Sync + 'static,
+) -> AnyView
+where
+    K: Clone + PartialEq + Send + Sync + 'static,
+    T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
+    Answer: Future<Output = AppResult<T>> + Send + 'static,
+{
+    let page = Resource::new_blocking(key, load);
+    let waiting = move || {
+        view! {
+            <TopBar crumbs=Signal::derive(crumbs) still=true/>
+            <Skeleton/>
+        }
+    };
+    let draw = move || {
+        let draw = draw.clone();
+        page.get().map(move |loaded| {
+            let body = match loaded {
+                Ok(data) => draw(data),
+                Err(error) => view! {
+                    <main id="main" class="main" tabindex="-1">
+                        <Failure error path=use_path()/>
+                    </main>
+                }
+                .into_any(),
+            };
+            view! {
+                <TopBar crumbs=Signal::derive(crumbs) still=true/>
+                {body}
+            }
+        })
+    };
+    view! { <Transition fallback=waiting>{draw}</Transition> }.into_any()
 }
 
 /// Draws the page from what was loaded and what the stream brought, whichever is newer.

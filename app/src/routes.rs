@@ -16,7 +16,7 @@ use crate::{
     filter,
     pages::{
         ApplicationPage, ApplicationsPage, ClusterPage, ClustersPage, LoginPage, MenuPage, NotFoundPage,
-        OverviewPage,
+        OverviewPage, PermissionsPage, SessionsPage, TokensPage,
     },
     ui::shell::{Frame, Shell},
 };
@@ -24,6 +24,9 @@ use crate::{
 pub const OVERVIEW: &str = "/";
 pub const APPLICATIONS: &str = "/applications";
 pub const CLUSTERS: &str = "/clusters";
+pub const PERMISSIONS: &str = "/permissions";
+pub const SESSIONS: &str = "/settings/sessions";
+pub const TOKENS: &str = "/settings/tokens";
 pub const LOGIN: &str = "/login";
 pub const MENU: &str = "/menu";
 /// Where the sign-in form posts to.
@@ -56,6 +59,9 @@ pub fn Pages() -> impl IntoView {
                 />
                 <Route path=path!("/clusters") view=ClustersPage ssr=SsrMode::Async/>
                 <Route path=path!("/clusters/:control_plane/:name") view=ClusterPage ssr=SsrMode::Async/>
+                <Route path=path!("/permissions") view=PermissionsPage ssr=SsrMode::Async/>
+                <Route path=path!("/settings/sessions") view=SessionsPage ssr=SsrMode::Async/>
+                <Route path=path!("/settings/tokens") view=TokensPage ssr=SsrMode::Async/>
                 <Route path=path!("/menu") view=MenuPage ssr=SsrMode::Async/>
             </ParentRoute>
         </Routes>
@@ -94,6 +100,11 @@ pub fn cluster(id: &ClusterId) -> String {
 /// Returns the address of the live stream of a view.
 pub(crate) fn events(view: &View) -> Result<String, serde_json::Error> {
     Ok(format!("/events?view={}", encode(&serde_json::to_string(view)?)))
+}
+
+/// Returns the link that signs in at a provider and comes back to `next`.
+pub fn sign_in_at(provider: &str, next: &str) -> String {
+    format!("/auth/{}/login?next={}", encode(provider), encode(next))
 }
 
 /// Returns the link to the sign-in that comes back to `next`.

@@ -9,6 +9,7 @@ pub(crate) mod form;
 pub(crate) mod icon;
 pub(crate) mod notice;
 pub(crate) mod rows;
+pub(crate) mod settings;
 pub(crate) mod shell;
 pub(crate) mod theme;
 pub(crate) mod time;

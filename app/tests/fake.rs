@@ -11,13 +11,17 @@ use leptos::{config::LeptosOptions, context::provide_context};
 use leptos_axum::{LeptosRoutes, render_app_async_with_context};
 use model::{
     Actor, AppError, AppResult, Timestamp,
+    access::{
+        AskPermission, Capability, CreateToken, CreatedToken, PermissionAnswer, Permissions, PolicyProblem,
+        SessionList, SessionRow, SignInOptions, TokenList, TokenRow, TraceStep,
+    },
     actor::ActorKind,
     application::{
         ApplicationDetail, ApplicationId, ApplicationList, ApplicationRow, Condition, FacetValue, Facets,
         HealthSource, ListApplications, OperationDetail, OperationState, Resource, ResourceResult, Source,
         SyncPolicy, WindowVerdict,
     },
-    backend::{Answer, Backend, Fleet, Operations},
+    backend::{Access, Answer, Backend, Fleet, Operations},
     cluster::{ClusterDetail, ClusterId, ClusterList, ClusterRow, Node, NodeCounts, Pod, Usage},
     history::{HistoryEntry, HistoryEvent},
     operation::{Outcome, RefreshKind, ResourceRef, SyncApplication, SyncPreview},
@@ -35,6 +39,7 @@ pub(crate) struct Fake {
     pub(crate) clusters: Vec<ClusterRow>,
     pub(crate) planes: Vec<ControlPlane>,
     pub(crate) warnings: Vec<Warning>,
+    pub(crate) sign_in: SignInOptions,
     /// What every call answers instead, where set.
     pub(crate) failing: Option<AppError>,
     /// What acts answer instead, where set.
@@ -57,6 +62,7 @@ impl Default for Fake {
                 server: "https://127.0.0.1:7001".into(),
             }],
             warnings: Vec::new(),
+            sign_in: SignInOptions { local_admin: true, ..SignInOptions::default() },
             failing: None,
             refusing: None,
             asked: Mutex::default(),
@@ -295,6 +301,107 @@ impl Fleet for Fake {
 
     fn snapshots(&self) -> watch::Receiver<u64> {
         self.snapshots.subscribe()
+    }
+}
+
+impl Access for Fake {
+    fn sign_in_options(&self) -> SignInOptions {
+        self.sign_in.clone()
+    }
+
+    fn list_sessions<'a>(&'a self, actor: &'a Actor, of_all: bool) -> Answer<'a, SessionList> {
+        let row = |id: &str, browser: &str, is_this| SessionRow {
+            id: id.into(),
+            actor: actor.name.clone(),
+            provider: "dex".into(),
+            address: Some("192.0.2.7".into()),
+            browser: browser.into(),
+            is_this,
+            created_at: NOW.plus_seconds(-7200),
+            last_seen_at: NOW.plus_seconds(-60),
+            expires_at: NOW.plus_seconds(3600),
+        };
+        let rows = vec![
+            row("s-1", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", true),
+            row("s-2", "curl/8", false),
+        ];
+        self.answer(Ok(SessionList { now: NOW, rows, of_all, may_see_all: true }))
+    }
+
+    fn end_session<'a>(&'a self, _: &'a Actor, _: String) -> Answer<'a, Outcome> {
+        self.act("The session has ended.")
+    }
+
+    fn list_tokens<'a>(&'a self, _: &'a Actor, of_all: bool) -> Answer<'a, TokenList> {
+        self.answer(Ok(TokenList {
+            now: NOW,
+            rows: vec![token()],
+            of_all,
+            may_see_all: true,
+            cannot_create: None,
+        }))
+    }
+
+    fn create_token<'a>(&'a self, _: &'a Actor, request: CreateToken) -> Answer<'a, CreatedToken> {
+        let row = TokenRow { name: request.name, scopes: request.scopes, ..token() };
+        self.answer(Ok(CreatedToken { row, token: "qd_shown-once".into() }))
+    }
+
+    fn revoke_token<'a>(&'a self, _: &'a Actor, _: String) -> Answer<'a, Outcome> {
+        self.act("The API token is revoked.")
+    }
+
+    fn get_permissions<'a>(&'a self, actor: &'a Actor, ask: AskPermission) -> Answer<'a, Permissions> {
+        let answer = (!ask.resource.is_empty()).then(|| PermissionAnswer {
+            asked: ask,
+            allowed: false,
+            trace: vec![TraceStep {
+                policy: "argocd-rbac-cm".into(),
+                question: "applications, sync, storefront/checkout-prod".into(),
+                allowed: false,
+                line: "policy.csv, line 3: p, role:dev, applications, sync, */*, deny".into(),
+                subject: "developers".into(),
+            }],
+            holders: vec!["platform-admins".into()],
+        });
+        let problem = PolicyProblem {
+            control_plane: "lab".into(),
+            policy: "argocd-rbac-cm".into(),
+            line: "policy.csv, line 9: p, role:dev, applications, list, */*, allow".into(),
+            why: "applications has no action list, so it is never asked.".into(),
+            mend: "Use get: lists are made of what one may get.".into(),
+        };
+        self.answer(Ok(Permissions {
+            now: NOW,
+            actor: actor.name.clone(),
+            subject: actor.subject.clone(),
+            groups: vec!["developers".into()],
+            roles: vec!["role:dev".into()],
+            is_above_policies: false,
+            control_planes: vec!["lab".into()],
+            environments: vec!["dev".into(), "prod".into()],
+            can: vec![Capability {
+                act: "Sync and terminate".into(),
+                right: "applications, sync".into(),
+                in_environments: vec![(4, 4), (0, 3)],
+            }],
+            answer,
+            problems: Some(vec![problem]),
+        }))
+    }
+}
+
+fn token() -> TokenRow {
+    TokenRow {
+        id: "t-1".into(),
+        name: "ci-nightly".into(),
+        owner: "alice@example.test".into(),
+        scopes: vec!["applications, get, dev/*".into()],
+        created_at: NOW.plus_seconds(-86_400),
+        expires_at: NOW.plus_seconds(86_400 * 30),
+        last_used_at: None,
+        last_address: None,
+        revoked_at: None,
     }
 }
 

@@ -4,7 +4,7 @@
 //! environment or from files, never from flags, which every user of the machine can read.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     env, fs, io,
     net::{Ipv4Addr, SocketAddr},
     num::NonZeroU32,
@@ -14,7 +14,7 @@ use std::{
 
 use engine::{
     DatabaseSetting,
-    access::AdminPassword,
+    access::{AdminPassword, SignInSettings, oidc::ProviderSetting},
     fleet::{
         credentials::{AccessSettings, OwnKubeconfig},
         environment::EnvironmentSetting,
@@ -39,6 +39,9 @@ const ARGOCD_NAMESPACE: &str = "argocd";
 /// The name of a control plane that has neither a name nor a context. It must not follow the kubeconfig's current
 /// context, for links and history go by it.
 const UNNAMED: &str = "default";
+
+/// What the name of the variable with a provider's client secret begins with.
+const CLIENT_SECRET: &str = "QUARTERDECK_CLIENT_SECRET_";
 
 /// The flags of `quarterdeck serve`, each with its environment variable.
 #[derive(clap::Args, Default)]
@@ -88,13 +91,25 @@ pub struct Secrets {
     pub database_url: Option<SecretString>,
     /// `QUARTERDECK_ADMIN_PASSWORD`
     pub admin_password: Option<SecretString>,
+    /// `QUARTERDECK_CLIENT_SECRET_<ID>`, by the id of the provider in capitals, with `_` for `-`.
+    pub client_secrets: BTreeMap<String, SecretString>,
 }
 
 impl Secrets {
     /// Reads the environment. An empty variable counts as not set.
     pub fn from_environment() -> Self {
         let secret = |name| env::var(name).ok().filter(|value| !value.is_empty()).map(SecretString::from);
-        Self { database_url: secret("DATABASE_URL"), admin_password: secret("QUARTERDECK_ADMIN_PASSWORD") }
+        let of_provider = |(name, value): (String, String)| {
+            Some((name.strip_prefix(CLIENT_SECRET)?.to_owned(), SecretString::from(value)))
+        };
+        // A variable that is no text is none of ours.
+        let all = env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self {
+            database_url: secret("DATABASE_URL"),
+            admin_password: secret("QUARTERDECK_ADMIN_PASSWORD"),
+            client_secrets: all.filter_map(of_provider).collect(),
+        }
     }
 }
 
@@ -148,6 +163,7 @@ impl Config {
                     None => DatabaseSetting::Private(flags.data_dir.or(file.data_dir)),
                 },
                 admin_password: admin_password(password_file, secrets.admin_password),
+                sign_in: file.sign_in.into_settings(&secrets.client_secrets)?,
                 retention: file.retention.into_setting(),
             },
             http: http::Settings {
@@ -181,6 +197,8 @@ struct File {
     clusters: Clusters,
     #[serde(default)]
     retention: Days,
+    #[serde(default)]
+    sign_in: SignIn,
     /// `DATABASE_URL` wins.
     database_url: Option<String>,
     data_dir: Option<PathBuf>,
@@ -281,6 +299,85 @@ impl Days {
             operations_days: self.operations_days.map_or(default.operations_days, NonZeroU32::get),
             transitions_days: self.transitions_days.map_or(default.transitions_days, NonZeroU32::get),
         }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignIn {
+    /// Whether the local administrator may sign in; as long as there is no provider, they may.
+    local_admin: Option<bool>,
+    /// A sentence on the sign-in page.
+    #[serde(default)]
+    notice: String,
+    #[serde(default)]
+    providers: Vec<IdentityProvider>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IdentityProvider {
+    id: String,
+    name: Option<String>,
+    issuer: String,
+    client_id: String,
+    /// The environment wins.
+    client_secret_file: Option<PathBuf>,
+    groups_claim: Option<String>,
+    scopes: Option<Vec<String>>,
+    #[serde(default)]
+    userinfo: bool,
+    prefix: Option<String>,
+    ca_file: Option<PathBuf>,
+    timeout_seconds: Option<NonZeroU32>,
+}
+
+impl SignIn {
+    fn into_settings(self, secrets: &BTreeMap<String, SecretString>) -> Result<SignInSettings, Error> {
+        let providers = self.providers.into_iter().enumerate();
+        let providers = providers.map(|(index, provider)| provider.into_setting(index == 0, secrets));
+        Ok(SignInSettings {
+            providers: providers.collect::<Result<_, _>>()?,
+            local_admin: self.local_admin,
+            notice: self.notice,
+        })
+    }
+}
+
+impl IdentityProvider {
+    /// The people of the first provider go by their names; those of another one by its id and a colon before them, so
+    /// that no two providers speak for the same people unless a setting says so.
+    fn into_setting(
+        self,
+        is_first: bool,
+        secrets: &BTreeMap<String, SecretString>,
+    ) -> Result<ProviderSetting, Error> {
+        const SCOPES: [&str; 4] = ["openid", "profile", "email", "groups"];
+        const TIMEOUT: Duration = Duration::from_secs(10);
+        let secret = secrets.get(&self.id.to_uppercase().replace('-', "_")).cloned();
+        let client_secret = match (secret, self.client_secret_file) {
+            (Some(secret), _) => Some(secret),
+            (None, Some(file)) => {
+                let text = fs::read_to_string(&file).map_err(|source| Error::Unreadable { file, source })?;
+                Some(SecretString::from(text.trim()))
+            }
+            (None, None) => None,
+        };
+        Ok(ProviderSetting {
+            name: self.name.unwrap_or_else(|| self.id.clone()),
+            issuer: self.issuer,
+            client_id: self.client_id,
+            client_secret,
+            groups_claim: self.groups_claim.unwrap_or_else(|| "groups".to_owned()),
+            scopes: self.scopes.unwrap_or_else(|| SCOPES.map(str::to_owned).to_vec()),
+            userinfo: self.userinfo,
+            prefix: self
+                .prefix
+                .unwrap_or_else(|| if is_first { String::new() } else { format!("{}:", self.id) }),
+            ca_file: self.ca_file,
+            timeout: self.timeout_seconds.map_or(TIMEOUT, |it| Duration::from_secs(it.get().into())),
+            id: self.id,
+        })
     }
 }
 

@@ -34,7 +34,7 @@ use events::Streams;
 pub use listen::{Limits, answer};
 use metrics::HttpMetrics;
 pub use middleware::Caller;
-pub use services::{Readiness, Services, Sessions};
+pub use services::{Later, Readiness, Services, Sessions, SignInStep};
 
 use crate::config::{Network, PublicUrl};
 
@@ -107,6 +107,8 @@ pub fn router(services: Services, settings: Settings, stop: CancellationToken) -
         .route("/fn/{*name}", any(no_such_function));
     let forms = Router::new()
         .route("/auth/login", post(auth::sign_in))
+        .route("/auth/{provider}/login", get(auth::begin_at_provider))
+        .route("/auth/{provider}/callback", get(auth::finish_at_provider))
         .route("/auth/logout", post(auth::sign_out))
         .route("/auth/theme", post(auth::choose_theme));
     let routes = pages(&state).merge(machines).merge(forms).merge(assets::routes(&site_root));

@@ -46,6 +46,7 @@ fn the_environment_wins_over_the_file_and_secrets_stay_hidden() {
     let secrets = Secrets {
         database_url: Some("postgres://environment:hidden@db/q".into()),
         admin_password: Some("hidden too".into()),
+        ..Secrets::default()
     };
     let config = Config::load(flags, secrets).expect("settings");
     assert!(matches!(config.engine.database, DatabaseSetting::Url(_)));

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::{
     Actor, AppResult,
+    access::{AskPermission, CreateToken, CreatedToken, Permissions, SessionList, SignInOptions, TokenList},
     application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
     cluster::{ClusterDetail, ClusterId, ClusterList},
     operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
@@ -19,9 +20,9 @@ use crate::{
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = AppResult<T>> + Send + 'a>>;
 
 /// Everything that the engine does for the face.
-pub trait Backend: Fleet + Operations + Send + Sync + 'static {}
+pub trait Backend: Access + Fleet + Operations + Send + Sync + 'static {}
 
-impl<T: Fleet + Operations + Send + Sync + 'static> Backend for T {}
+impl<T: Access + Fleet + Operations + Send + Sync + 'static> Backend for T {}
 
 /// Reads the fleet.
 pub trait Fleet {
@@ -43,6 +44,24 @@ pub trait Fleet {
     fn get_cluster<'a>(&'a self, actor: &'a Actor, id: ClusterId) -> Answer<'a, ClusterDetail>;
     /// Returns a receiver that changes with each new snapshot of the index.
     fn snapshots(&self) -> watch::Receiver<u64>;
+}
+
+/// Sessions, tokens and rights.
+pub trait Access {
+    /// Returns how one may sign in; for everybody.
+    fn sign_in_options(&self) -> SignInOptions;
+    /// Returns the sessions that live: one's own, or everybody's.
+    fn list_sessions<'a>(&'a self, actor: &'a Actor, of_all: bool) -> Answer<'a, SessionList>;
+    /// Ends a session by its public id.
+    fn end_session<'a>(&'a self, actor: &'a Actor, id: String) -> Answer<'a, Outcome>;
+    /// Returns API tokens: one's own, or everybody's.
+    fn list_tokens<'a>(&'a self, actor: &'a Actor, of_all: bool) -> Answer<'a, TokenList>;
+    /// Makes an API token; its secret is in the answer and nowhere else.
+    fn create_token<'a>(&'a self, actor: &'a Actor, request: CreateToken) -> Answer<'a, CreatedToken>;
+    /// Ends an API token.
+    fn revoke_token<'a>(&'a self, actor: &'a Actor, id: String) -> Answer<'a, Outcome>;
+    /// Tells what the actor can do, who can do what is asked, and what is wrong with the policies.
+    fn get_permissions<'a>(&'a self, actor: &'a Actor, ask: AskPermission) -> Answer<'a, Permissions>;
 }
 
 /// Acts on Applications through Argo CD.

@@ -3,6 +3,7 @@
 //! The words are those of the product (`ARCHITECTURE.md`): an *Application* is Argo CD's object, an *app* is one
 //! product over its environments. Nothing here knows HTTP, Leptos, Kubernetes or SQL.
 
+pub mod access;
 pub mod actor;
 pub mod application;
 #[cfg(not(target_family = "wasm"))]

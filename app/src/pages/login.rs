@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
+use model::access::SignInOptions;
 
-use crate::{routes, ui::icon::Icon};
+use crate::{api::get_sign_in, routes, ui::icon::Icon};
 
 /// The page that signs in.
 #[component]
@@ -12,6 +13,8 @@ pub(crate) fn LoginPage() -> impl IntoView {
     let query = use_query_map();
     let error = move || query.read().get("error").map(|code| refusal(&code));
     let next = move || query.read().get("next").unwrap_or_else(|| routes::OVERVIEW.into());
+    let options = Resource::new_blocking(|| (), |()| async { get_sign_in().await.unwrap_or_default() });
+    let ways = move || options.get().map(|options| view! { <Ways options next=next()/> });
     view! {
         <Title text="Sign in"/>
         <main id="main" class="grid min-h-dvh lg:grid-cols-[minmax(0,1fr)_minmax(0,1fr)]" tabindex="-1">
@@ -37,42 +40,7 @@ pub(crate) fn LoginPage() -> impl IntoView {
                                 }
                             })
                     }}
-                    <form class="mt-6 grid gap-4" method="post" action=routes::SIGN_IN>
-                        <input type="hidden" name="next" value=next/>
-                        <div class="field">
-                            <label for="name">"User"</label>
-                            <input
-                                type="text"
-                                id="name"
-                                class="input h-9"
-                                name="name"
-                                autocomplete="username"
-                                autocapitalize="none"
-                                spellcheck="false"
-                                required
-                                autofocus
-                            />
-                        </div>
-                        <div class="field">
-                            <label for="password">"Password"</label>
-                            <input
-                                type="password"
-                                id="password"
-                                class="input h-9"
-                                name="password"
-                                autocomplete="current-password"
-                                required
-                            />
-                        </div>
-                        <button type="submit" class="btn btn-primary btn-lg">
-                            <Icon name="key"/>
-                            "Sign in"
-                        </button>
-                    </form>
-                    <p class="mt-6 border-t border-line pt-4 text-small text-mute">
-                        "The local administrator is " <code>"admin"</code>
-                        ". Its password is in the settings; without one, the first start made one and printed it once."
-                    </p>
+                    <Suspense>{ways}</Suspense>
                 </div>
             </div>
             <aside
@@ -88,6 +56,100 @@ pub(crate) fn LoginPage() -> impl IntoView {
                 </div>
             </aside>
         </main>
+    }
+}
+
+/// The ways to sign in: identity providers, and the local administrator, who breaks glass where there are any.
+#[component]
+fn Ways(options: SignInOptions, next: String) -> impl IntoView {
+    let SignInOptions { providers, local_admin, notice } = options;
+    let has_providers = !providers.is_empty();
+    let links = providers
+        .into_iter()
+        .enumerate()
+        .map(|(place, provider)| {
+            let class = if place == 0 { "btn btn-primary btn-lg" } else { "btn btn-lg" };
+            view! {
+                <a class=class href=routes::sign_in_at(&provider.id, &next) rel="external">
+                    <Icon name="key"/>
+                    "Continue with "
+                    {provider.name}
+                </a>
+            }
+        })
+        .collect_view();
+    let form = || view! { <PasswordForm next is_break_glass=has_providers/> };
+    view! {
+        {has_providers.then(|| view! { <div class="mt-6 grid gap-2">{links}</div> })}
+        {match (local_admin, has_providers) {
+            (true, false) => form().into_any(),
+            (true, true) => {
+                view! {
+                    <details class="mt-6 border-t border-line pt-4">
+                        <summary class="flex items-center gap-1.5 text-small text-mute hover:text-ink">
+                            <Icon name="right" class="icon-sm"/>
+                            "Break-glass sign-in"
+                        </summary>
+                        <p class="mt-3 text-small text-soft">
+                            "For when single sign-on is down. It is in the log and on the record."
+                        </p>
+                        {form()}
+                    </details>
+                }
+                    .into_any()
+            }
+            (false, _) => ().into_any(),
+        }}
+        {(!notice.is_empty())
+            .then(|| view! { <p class="mt-6 border-t border-line pt-4 text-small text-soft">{notice}</p> })}
+        {(local_admin && !has_providers)
+            .then(|| {
+                view! {
+                    <p class="mt-6 border-t border-line pt-4 text-small text-mute">
+                        "The local administrator is " <code>"admin"</code>
+                        ". Its password is in the settings; without one, the first start made one and printed it once."
+                    </p>
+                }
+            })}
+    }
+}
+
+#[component]
+fn PasswordForm(next: String, is_break_glass: bool) -> impl IntoView {
+    let words = if is_break_glass { "Sign in as break-glass admin" } else { "Sign in" };
+    view! {
+        <form class="mt-6 grid gap-4" method="post" action=routes::SIGN_IN>
+            <input type="hidden" name="next" value=next/>
+            <div class="field">
+                <label for="name">"User"</label>
+                <input
+                    type="text"
+                    id="name"
+                    class="input h-9"
+                    name="name"
+                    autocomplete="username"
+                    autocapitalize="none"
+                    spellcheck="false"
+                    required
+                    autofocus=!is_break_glass
+                />
+            </div>
+            <div class="field">
+                <label for="password">"Password"</label>
+                <input
+                    type="password"
+                    id="password"
+                    class="input h-9"
+                    name="password"
+                    autocomplete="current-password"
+                    required
+                />
+            </div>
+            <button type="submit" class=if is_break_glass { "btn" } else { "btn btn-primary btn-lg" }>
+                <Icon name="key"/>
+                {words}
+            </button>
+        </form>
     }
 }
 
@@ -146,6 +208,31 @@ fn refusal(code: &str) -> (&'static str, &'static str) {
             ("User or password is not right.", "Nobody was signed in. Check both, and try again.")
         }
         "rate_limited" => ("Too many attempts.", "Wait a minute, then try again. Nobody was signed in."),
+        "attempt" => (
+            "This sign-in could not be finished.",
+            "It was begun in another browser, used already, or took longer than 10 min. Begin again.",
+        ),
+        "refused_there" => (
+            "Your identity provider did not sign you in.",
+            "You or it ended the sign-in. Begin again, or ask whoever runs it.",
+        ),
+        "provider" => (
+            "The identity provider does not answer as it should.",
+            "Nobody was signed in. Try again in a moment; the log says what it answered.",
+        ),
+        "token" => (
+            "What the identity provider sent cannot be trusted.",
+            "Nobody was signed in. Ask an administrator to look into the log: client, issuer or keys may be set wrongly.",
+        ),
+        "groups" => (
+            "The identity provider did not send your groups as a list of names.",
+            "Without it nobody can tell what you may do, so you were not signed in. Ask whoever runs it to mend the claim.",
+        ),
+        "subject" => (
+            "The identity provider calls you by a name that cannot be used.",
+            "It is empty, or the name of a role. Ask whoever runs it to mend that.",
+        ),
+        "no_provider" => ("There is no such identity provider.", "Choose one of those below."),
         "expired" => ("Your session ended.", "Sign in again to go on where you were."),
         "unavailable" => (
             "Quarterdeck cannot check passwords now.",

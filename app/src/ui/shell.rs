@@ -150,6 +150,8 @@ fn Sidebar(navigation: Navigation, #[prop(into)] path: Signal<String>) -> impl I
                         }
                     })}
             </SideLink>
+            <SideLink href=routes::PERMISSIONS icon="shield" words="Permissions" path/>
+            <SideLink href=routes::SESSIONS icon="user" words="Settings" path/>
             <div class="mt-auto flex items-center gap-2 border-t border-line px-2 pt-3">
                 <span
                     class="flex size-6 items-center justify-center rounded-full bg-raised text-micro font-semibold ring-1 ring-edge"

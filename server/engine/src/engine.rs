@@ -8,8 +8,9 @@ use std::{
 use kube::Client;
 use model::{
     Actor, Timestamp,
+    access::{AskPermission, CreateToken, CreatedToken, Permissions, SessionList, SignInOptions, TokenList},
     application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
-    backend::{Answer, Fleet, Operations},
+    backend::{self, Answer, Fleet, Operations},
     cluster::{ClusterDetail, ClusterId, ClusterList},
     operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
     overview::{Navigation, Overview},
@@ -20,7 +21,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::{
     Error, Result,
-    access::{Access, AdminPassword, Verb},
+    access::{self, Access, AdminPassword, SignInSettings, Verb},
     argo::operation::Operator,
     db::{Db, PrivateServer, default_data_dir, keep_up},
     error::explain_kube,
@@ -49,6 +50,7 @@ pub struct Settings {
     pub access: AccessSettings,
     pub database: DatabaseSetting,
     pub admin_password: AdminPassword,
+    pub sign_in: SignInSettings,
     pub retention: Retention,
 }
 
@@ -70,6 +72,8 @@ const OPERATIONS_SHOWN: u32 = 10;
 /// Everything that runs.
 pub struct Engine {
     access: Access,
+    /// In the order of promotions.
+    environments: Vec<String>,
     db: Db,
     private_server: Mutex<Option<PrivateServer>>,
     index: Index,
@@ -86,10 +90,11 @@ impl Engine {
     /// # Errors
     /// A setting that cannot be used, or a database that does not answer. A control plane that does not answer is no
     /// error: its state is shown.
-    pub async fn start(settings: Settings) -> Result<Self> {
+    pub async fn start(mut settings: Settings) -> Result<Self> {
         let metrics = Metrics::default();
         let tasks = Tasks::new(metrics.clone());
         let environments = Environments::new(&settings.environments)?;
+        let environment_names = environments.in_order();
         let mut planes = Vec::new();
         for setting in &settings.control_planes {
             let config = setting.client_config().await?;
@@ -117,8 +122,17 @@ impl Engine {
             details: details.clone(),
             tasks: tasks.clone(),
         };
+        let sign_in = std::mem::take(&mut settings.sign_in);
+        let access = match Access::new(db.clone(), sign_in, &metrics) {
+            Ok(access) => access,
+            Err(error) => {
+                stop(private_server).await;
+                return Err(error);
+            }
+        };
         let mut engine = Self {
-            access: Access::new(db.clone()),
+            access,
+            environments: environment_names,
             db,
             private_server: Mutex::new(private_server),
             index,
@@ -238,11 +252,7 @@ impl Engine {
         self.db.close().await;
         // Taken out in a statement of its own, so that the lock is not held while it stops.
         let server = self.private_server.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(server) = server
-            && let Err(error) = server.stop().await
-        {
-            tracing::error!(error = &error as &dyn std::error::Error, "the private PostgreSQL did not stop");
-        }
+        stop(server).await;
     }
 
     /// Returns the fleet as far as the actor may see it.
@@ -300,6 +310,40 @@ impl Fleet for Engine {
 
     fn snapshots(&self) -> watch::Receiver<u64> {
         self.index.generations()
+    }
+}
+
+impl backend::Access for Engine {
+    fn sign_in_options(&self) -> SignInOptions {
+        self.access.options().clone()
+    }
+
+    fn list_sessions<'a>(&'a self, actor: &'a Actor, of_all: bool) -> Answer<'a, SessionList> {
+        Box::pin(async move { self.access.list_sessions(&self.index.load().rights, actor, of_all).await })
+    }
+
+    fn end_session<'a>(&'a self, actor: &'a Actor, id: String) -> Answer<'a, Outcome> {
+        Box::pin(async move { self.access.end_session(&self.index.load().rights, actor, &id).await })
+    }
+
+    fn list_tokens<'a>(&'a self, actor: &'a Actor, of_all: bool) -> Answer<'a, TokenList> {
+        Box::pin(async move { self.access.list_tokens(&self.index.load().rights, actor, of_all).await })
+    }
+
+    fn create_token<'a>(&'a self, actor: &'a Actor, request: CreateToken) -> Answer<'a, CreatedToken> {
+        Box::pin(async move { self.access.create_token(actor, &request).await })
+    }
+
+    fn revoke_token<'a>(&'a self, actor: &'a Actor, id: String) -> Answer<'a, Outcome> {
+        Box::pin(async move { self.access.revoke_token(&self.index.load().rights, actor, &id).await })
+    }
+
+    fn get_permissions<'a>(&'a self, actor: &'a Actor, ask: AskPermission) -> Answer<'a, Permissions> {
+        Box::pin(async move {
+            let snapshot = self.index.load();
+            let seen = snapshot.seen_by(actor);
+            access::permissions(&snapshot, &seen, self.environments.clone(), actor, ask)
+        })
     }
 }
 
@@ -362,6 +406,14 @@ async fn open(setting: &DatabaseSetting, tasks: &Tasks) -> Result<(Db, Option<Pr
             let (db, server) = Db::private(&folder, tasks).await?;
             Ok((db, Some(server)))
         }
+    }
+}
+
+async fn stop(server: Option<PrivateServer>) {
+    if let Some(server) = server
+        && let Err(error) = server.stop().await
+    {
+        tracing::error!(error = &error as &dyn std::error::Error, "the private PostgreSQL did not stop");
     }
 }
 

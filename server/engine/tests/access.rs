@@ -3,9 +3,10 @@
 use std::{io::Write as _, time::Duration};
 
 use engine::{
-    access::{Access, AdminPassword},
+    access::{Access, AdminPassword, Origin, SignInSettings, rights::Rights},
     audit::{self, Ending},
     db::Db,
+    metrics::Metrics,
 };
 use model::{AppError, actor::ActorKind};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -14,8 +15,17 @@ use crate::support::{admin, as_owner, count, database};
 
 const PASSWORD: &str = "correct horse";
 
+fn of(db: &Db, local_admin: Option<bool>) -> Access {
+    let settings = SignInSettings { local_admin, ..SignInSettings::default() };
+    Access::new(db.clone(), settings, &Metrics::default()).expect("good settings")
+}
+
+fn origin(request_id: &str) -> Origin<'_> {
+    Origin { request_id, address: Some("192.0.2.1"), browser: "Firefox", session_before: None }
+}
+
 async fn access(db: &Db) -> Access {
-    let access = Access::new(db.clone());
+    let access = of(&db, None);
     let printed =
         access.ensure_local_admin(AdminPassword::Env(PASSWORD.into())).await.expect("sets the password");
     assert!(printed.is_none(), "a given password is never printed");
@@ -23,12 +33,12 @@ async fn access(db: &Db) -> Access {
 }
 
 async fn sign_in(access: &Access, name: &str, password: &str) -> Result<String, AppError> {
-    let signed_in = access.sign_in(name, password.into(), "request-1", Some("192.0.2.1")).await;
+    let signed_in = access.sign_in(name, password.into(), origin("request-1")).await;
     signed_in.map(|token| token.expose().to_owned())
 }
 
 async fn is_signed_in(access: &Access, token: &str) -> bool {
-    access.actor_of(token, "request-2", None).await.expect("answers").is_some()
+    access.actor_of(token, origin("request-2")).await.expect("answers").is_some()
 }
 
 #[tokio::test]
@@ -36,8 +46,7 @@ async fn a_session_begins_and_ends() {
     let db = database().await;
     let access = access(&db).await;
     let token = sign_in(&access, "admin", PASSWORD).await.expect("signs in");
-    let actor =
-        access.actor_of(&token, "request-2", Some("192.0.2.1")).await.expect("answers").expect("is known");
+    let actor = access.actor_of(&token, origin("request-2")).await.expect("answers").expect("is known");
     assert_eq!(
         (actor.name.as_str(), actor.kind, actor.request_id.as_str()),
         ("admin", ActorKind::LocalAdmin, "request-2")
@@ -76,7 +85,9 @@ async fn attempts_are_limited_and_the_refusals_recorded_once() {
         assert!(matches!(error, AppError::RateLimited { retry_seconds: 1..=60 }), "{error:?}");
     }
     assert_eq!(count(&db, "SELECT count(*) FROM audit_events WHERE outcome = 'refused'").await, 1);
-    let elsewhere = access.sign_in("admin", PASSWORD.into(), "request-1", Some("192.0.2.2")).await;
+    let elsewhere = access
+        .sign_in("admin", PASSWORD.into(), Origin { address: Some("192.0.2.2"), ..origin("request-1") })
+        .await;
     elsewhere.expect("others may still sign in");
 }
 
@@ -108,7 +119,7 @@ async fn tokens_that_never_were_are_nobodys() {
 #[tokio::test]
 async fn a_generated_password_is_returned_once_and_works() {
     let db = database().await;
-    let one = Access::new(db.clone());
+    let one = of(&db, None);
     let password = one.ensure_local_admin(AdminPassword::Generate).await.expect("makes").expect("is new");
     assert!(one.ensure_local_admin(AdminPassword::Generate).await.expect("is there").is_none());
     sign_in(&one, "admin", password.expose_secret()).await.expect("signs in");
@@ -134,9 +145,67 @@ async fn a_changed_password_ends_all_sessions_and_an_unchanged_one_none() {
 
 #[tokio::test]
 async fn a_short_password_and_a_missing_file_are_refused() {
-    let access = Access::new(database().await);
+    let access = of(&database().await, None);
     let short = access.ensure_local_admin(AdminPassword::Env(SecretString::from("short"))).await;
     assert!(short.expect_err("is too short").to_string().contains("8 characters"));
     let missing = access.ensure_local_admin(AdminPassword::File("/nowhere/password".into())).await;
     assert!(missing.expect_err("is missing").to_string().contains("/nowhere/password"));
+}
+
+#[tokio::test]
+async fn limits_outlive_a_restart_and_count_for_every_replica() {
+    let db = database().await;
+    let first = access(&db).await;
+    for _ in 0..5 {
+        assert!(matches!(sign_in(&first, "admin", "wrong horse").await, Err(AppError::Invalid { .. })));
+    }
+    let second = access(&db).await;
+    let limited = sign_in(&second, "admin", PASSWORD).await.expect_err("the address has had its attempts");
+    assert!(matches!(limited, AppError::RateLimited { retry_seconds: 1..=60 }), "{limited:?}");
+}
+
+#[tokio::test]
+async fn a_switched_off_administrator_is_refused_as_a_wrong_password_is() {
+    let db = database().await;
+    let on = access(&db).await;
+    let token = sign_in(&on, "admin", PASSWORD).await.expect("signs in");
+    let off = of(&db, Some(false));
+    let refused = sign_in(&off, "admin", PASSWORD).await.expect_err("is off");
+    assert_eq!(refused, sign_in(&off, "admin", "wrong horse").await.expect_err("is wrong"));
+    assert!(!is_signed_in(&off, &token).await, "a session from before counts no longer");
+    let reasons: Vec<_> =
+        audit::list(&db, 10).await.expect("reads").into_iter().map(|it| it.reason).collect();
+    assert!(reasons.contains(&"the local administrator is switched off".to_owned()), "{reasons:?}");
+}
+
+#[tokio::test]
+async fn a_sign_in_ends_the_session_that_the_browser_had() {
+    let db = database().await;
+    let access = access(&db).await;
+    let before = sign_in(&access, "admin", PASSWORD).await.expect("signs in");
+    let origin = Origin { session_before: Some(&before), ..origin("request-3") };
+    let after = access.sign_in("admin", PASSWORD.into(), origin).await.expect("signs in");
+    assert!(!is_signed_in(&access, &before).await);
+    assert!(is_signed_in(&access, after.expose()).await);
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended_by_their_public_id() {
+    let db = database().await;
+    let access = access(&db).await;
+    let rights = Rights::default();
+    let (mine, other) = (
+        sign_in(&access, "admin", PASSWORD).await.expect("signs in"),
+        sign_in(&access, "admin", PASSWORD).await.expect("signs in"),
+    );
+    let actor = access.actor_of(&mine, origin("request-4")).await.expect("answers").expect("is known");
+    let list = access.list_sessions(&rights, &actor, false).await.expect("lists");
+    assert_eq!((list.rows.len(), list.rows.iter().filter(|row| row.is_this).count()), (2, 1));
+    assert!(!format!("{list:?}").contains(&mine), "a list holds no secret");
+    let id = list.rows.into_iter().find(|row| !row.is_this).expect("the other").id;
+    access.end_session(&rights, &actor, &id).await.expect("ends");
+    assert!(!is_signed_in(&access, &other).await);
+    assert!(is_signed_in(&access, &mine).await);
+    let absent = access.end_session(&rights, &actor, "no-such").await.expect_err("is absent");
+    assert!(matches!(absent, AppError::NotFound { .. }));
 }

@@ -32,6 +32,11 @@ impl PublicUrl {
         self.secure
     }
 
+    /// Returns the name of the cookie of a sign-in that went to a provider.
+    pub fn attempt_cookie(&self) -> &'static str {
+        if self.secure { "__Host-quarterdeck-attempt" } else { "quarterdeck-attempt" }
+    }
+
     /// Returns the name of the session's cookie. Browsers take the prefix over https alone.
     pub fn session_cookie(&self) -> &'static str {
         if self.secure { "__Host-quarterdeck" } else { "quarterdeck" }

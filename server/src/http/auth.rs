@@ -5,11 +5,12 @@
 
 use axum::{
     Extension, Form,
-    extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    extract::{Path, Query, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     middleware::Next,
-    response::{IntoResponse, Redirect, Response},
+    response::{Html, IntoResponse, Redirect, Response},
 };
+use engine::access::oidc::{Callback, SignInError};
 use model::{Actor, AppError, AppResult};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -36,6 +37,21 @@ pub(super) struct SignIn {
     password: String,
     #[serde(default)]
     next: String,
+}
+
+/// Where to go after signing in.
+#[derive(Deserialize)]
+pub(super) struct ReturnTo {
+    #[serde(default)]
+    next: String,
+}
+
+/// What a provider sends a browser back with.
+#[derive(Deserialize)]
+pub(super) struct ProviderAnswer {
+    state: Option<String>,
+    code: Option<String>,
+    error: Option<String>,
 }
 
 /// What the theme button sends.
@@ -74,7 +90,10 @@ impl Theme {
 const LOGIN: &str = "/login";
 const THEME: &str = "theme";
 /// What needs no session, beside the site's files. A form that is not understood still has to come to its handler.
-const OPEN: [&str; 6] = [LOGIN, "/auth/login", "/auth/theme", "/healthz", "/readyz", "/metrics"];
+const OPEN: [&str; 7] =
+    [LOGIN, "/auth/login", "/auth/theme", "/fn/get_sign_in", "/healthz", "/readyz", "/metrics"];
+/// As long as an attempt lives.
+const ATTEMPT_AGE: &str = "; Max-Age=600";
 const THEME_AGE: &str = "; Max-Age=31536000";
 /// Everything but what a query takes as it stands.
 const QUERY_VALUE: &AsciiSet =
@@ -106,6 +125,7 @@ pub(super) async fn require_session(
 pub(super) async fn sign_in(
     State(http): State<HttpState>,
     Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     form: SignInForm,
 ) -> Response {
     let Ok(Form(form)) = form else {
@@ -115,7 +135,8 @@ pub(super) async fn sign_in(
         );
     };
     let password = SecretString::from(form.password);
-    match http.services.sessions.sign_in(&form.name, password, &caller).await {
+    let before = session_token(&http, &headers);
+    match http.services.sessions.sign_in(&form.name, password, &caller, before).await {
         Ok(token) => {
             let next = same_site_path(&form.next).unwrap_or("/");
             with_cookie(&session_cookie(&http, token.expose_secret(), ""), Redirect::to(next))
@@ -124,13 +145,60 @@ pub(super) async fn sign_in(
     }
 }
 
-/// `POST /auth/logout`: ends the session, then shows the form.
+/// `GET /auth/{provider}/login`: sends the browser to the provider.
+pub(super) async fn begin_at_provider(
+    State(http): State<HttpState>,
+    Path(provider): Path<String>,
+    Query(ReturnTo { next }): Query<ReturnTo>,
+) -> Response {
+    let return_to = same_site_path(&next).unwrap_or("/");
+    let redirect_uri = callback_uri(&http, &provider);
+    match http.services.sessions.begin_sign_in(&provider, &redirect_uri, return_to).await {
+        Ok(begun) => {
+            let cookie = attempt_cookie(&http, begun.browser.expose(), ATTEMPT_AGE);
+            with_cookie(&cookie, Redirect::to(&begun.url))
+        }
+        Err(error) => sign_in_failed(&error, &next),
+    }
+}
+
+/// `GET /auth/{provider}/callback`: the browser comes back from the provider.
+pub(super) async fn finish_at_provider(
+    State(http): State<HttpState>,
+    Path(provider): Path<String>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Query(answer): Query<ProviderAnswer>,
+) -> Response {
+    let callback = Callback {
+        state: answer.state.as_deref(),
+        code: answer.code.as_deref(),
+        error: answer.error.as_deref(),
+        browser: cookie::read(&headers, http.settings.public_url.attempt_cookie()),
+    };
+    let (redirect_uri, before) = (callback_uri(&http, &provider), session_token(&http, &headers));
+    let finished =
+        http.services.sessions.finish_sign_in(&provider, &redirect_uri, callback, &caller, before).await;
+    let response = match finished {
+        Ok((token, return_to)) => {
+            let next = same_site_path(&return_to).unwrap_or("/");
+            with_cookie(&session_cookie(&http, token.expose(), ""), Redirect::to(next))
+        }
+        Err(error) => sign_in_failed(&error, ""),
+    };
+    with_cookie(&attempt_cookie(&http, "", "; Max-Age=0"), response)
+}
+
+/// `POST /auth/logout`: ends the session here and at its provider, then shows the form.
 pub(super) async fn sign_out(
     State(http): State<HttpState>,
     Extension(session): Extension<Session>,
 ) -> Result<Response, Failure> {
+    let back_to = format!("{}{LOGIN}", http.settings.public_url.origin());
+    let elsewhere = http.services.sessions.logout_url(&session.token, &back_to).await;
     http.services.sessions.sign_out(&session.actor, &session.token).await?;
-    Ok(with_cookie(&session_cookie(&http, "", "; Max-Age=0"), Redirect::to(LOGIN)))
+    let next = elsewhere.map_or_else(|| Redirect::to(LOGIN).into_response(), |url| lead_away(&url));
+    Ok(with_cookie(&session_cookie(&http, "", "; Max-Age=0"), next))
 }
 
 /// `POST /auth/theme`: remembers the choice in a cookie, then shows the page that it came from. A script, which has
@@ -162,14 +230,40 @@ type SignInForm = Result<Form<SignIn>, axum::extract::rejection::FormRejection>;
 fn is_open(path: &str) -> bool {
     let is_file =
         path.starts_with("/pkg/") || path.starts_with("/fonts/") || assets::ROOT_FILES.contains(&path);
-    is_file || OPEN.contains(&path)
+    let is_provider = path.strip_prefix("/auth/").and_then(|rest| rest.split_once('/'));
+    let is_sign_in = is_provider.is_some_and(|(_, step)| step == "login" || step == "callback");
+    is_file || is_sign_in || OPEN.contains(&path)
 }
 
 async fn find_session(http: &HttpState, headers: &HeaderMap, caller: Caller) -> AppResult<Option<Session>> {
-    let name = http.settings.public_url.session_cookie();
-    let Some(token) = cookie::read(headers, name) else { return Ok(None) };
+    let Some(token) = session_token(http, headers) else { return Ok(None) };
     let actor = http.services.sessions.actor_of(token, &caller).await?;
     Ok(actor.map(|actor| Session { token: token.to_owned(), actor, caller }))
+}
+
+fn session_token<'a>(http: &HttpState, headers: &'a HeaderMap) -> Option<&'a str> {
+    cookie::read(headers, http.settings.public_url.session_cookie())
+}
+
+/// Where a provider sends browsers back to; by the setting, for a header would be anybody's word.
+fn callback_uri(http: &HttpState, provider: &str) -> String {
+    format!("{}/auth/{provider}/callback", http.settings.public_url.origin())
+}
+
+/// Leads a browser that posted a form to another site. A redirect would be stopped: forms go to this site alone.
+fn lead_away(url: &str) -> Response {
+    let refresh = (HeaderName::from_static("refresh"), format!("0; url={url}"));
+    ([refresh], Html("<!doctype html><title>Signing out</title><p>You are signed out here, and led on to your identity provider.")).into_response()
+}
+
+fn sign_in_failed(error: &SignInError, next: &str) -> Response {
+    tracing::warn!(error = error as &dyn std::error::Error, "a sign-in at a provider failed");
+    to_login(Some(error.code()), next)
+}
+
+fn attempt_cookie(http: &HttpState, secret: &str, attributes: &str) -> String {
+    let url = &http.settings.public_url;
+    cookie::write(url, url.attempt_cookie(), secret, &format!("; HttpOnly{attributes}"))
 }
 
 fn ask_to_sign_in(request: &Request) -> Response {

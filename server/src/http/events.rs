@@ -47,8 +47,8 @@ use super::{HttpState, auth::Session, error_page::Failure};
 
 /// Changes within this time are one.
 const MERGE: Duration = Duration::from_millis(250);
-/// How long a stream may outlive its session.
-const SESSION_CHECK: Duration = Duration::from_secs(2);
+/// How often a stream looks whether its session lasts: with what is cached of it, a stream ends within 2 s.
+const SESSION_CHECK: Duration = Duration::from_millis(500);
 /// More than the tabs of a person who means no harm.
 const STREAMS_PER_SESSION: usize = 20;
 const STREAMS: usize = 2000;

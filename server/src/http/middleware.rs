@@ -57,6 +57,8 @@ pub struct Caller {
     pub request_id: String,
     /// The address of the person, not that of a trusted proxy between.
     pub address: Option<IpAddr>,
+    /// What the browser calls itself.
+    pub browser: String,
 }
 
 impl Caller {
@@ -94,6 +96,7 @@ async fn observe(State(http): State<HttpState>, mut request: Request, next: Next
         // Always our own: an id from outside could be made to collide in the record.
         request_id: Uuid::now_v7().to_string(),
         address: client_address(&request, &http.settings.trusted_proxies),
+        browser: browser(request.headers()),
     };
     let begin = Instant::now();
     let method = request.method().clone();
@@ -146,6 +149,11 @@ fn client_address(request: &Request, trusted: &[Network]) -> Option<IpAddr> {
         }
     }
     Some(client)
+}
+
+fn browser(headers: &HeaderMap) -> String {
+    let text = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    text.unwrap_or_default().to_owned()
 }
 
 fn forwarded_for(headers: &HeaderMap) -> Vec<&str> {

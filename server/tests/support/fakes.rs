@@ -8,22 +8,29 @@ use std::{
     },
 };
 
+use engine::access::{
+    SecretToken,
+    oidc::{Begun, Callback, SignInError},
+};
 use model::{
     Actor, AppError, Timestamp,
+    access::{AskPermission, CreateToken, CreatedToken, Permissions, SessionList, SignInOptions, TokenList},
     actor::ActorKind,
     application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
-    backend::{Answer, Fleet, Operations},
+    backend::{Access, Answer, Fleet, Operations},
     cluster::{ClusterDetail, ClusterId, ClusterList},
     operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
     overview::{Counts, Navigation, Overview},
 };
 use secrecy::{ExposeSecret as _, SecretString};
-use server::http::{Caller, Readiness, Sessions};
+use server::http::{Caller, Later, Readiness, Sessions, SignInStep};
 use tokio::sync::watch;
 
 /// The password that the fake knows.
 pub(crate) const PASSWORD: &str = "correct horse";
 const TOKEN: &str = "token-of-the-session";
+/// The API token that the fake knows: it may read.
+pub(crate) const API_TOKEN: &str = "qd_token-of-a-program";
 
 /// A fleet of which only the count of apps is known.
 pub(crate) struct FakeFleet {
@@ -97,6 +104,36 @@ impl Fleet for FakeFleet {
     }
 }
 
+impl Access for FakeFleet {
+    fn sign_in_options(&self) -> SignInOptions {
+        SignInOptions { local_admin: true, ..SignInOptions::default() }
+    }
+
+    fn list_sessions<'a>(&'a self, _: &'a Actor, _: bool) -> Answer<'a, SessionList> {
+        absent()
+    }
+
+    fn end_session<'a>(&'a self, _: &'a Actor, _: String) -> Answer<'a, Outcome> {
+        absent()
+    }
+
+    fn list_tokens<'a>(&'a self, _: &'a Actor, _: bool) -> Answer<'a, TokenList> {
+        absent()
+    }
+
+    fn create_token<'a>(&'a self, _: &'a Actor, _: CreateToken) -> Answer<'a, CreatedToken> {
+        absent()
+    }
+
+    fn revoke_token<'a>(&'a self, _: &'a Actor, _: String) -> Answer<'a, Outcome> {
+        absent()
+    }
+
+    fn get_permissions<'a>(&'a self, _: &'a Actor, _: AskPermission) -> Answer<'a, Permissions> {
+        absent()
+    }
+}
+
 impl Operations for FakeFleet {
     fn preview_sync<'a>(&'a self, _: &'a Actor, _: ApplicationId) -> Answer<'a, SyncPreview> {
         absent()
@@ -150,6 +187,7 @@ impl Sessions for FakeSessions {
         name: &'a str,
         password: SecretString,
         caller: &'a Caller,
+        _: Option<&'a str>,
     ) -> Answer<'a, SecretString> {
         Box::pin(async move {
             *self.address.lock().expect("unpoisoned") = caller.address_text();
@@ -158,6 +196,40 @@ impl Sessions for FakeSessions {
             }
             Err(AppError::Invalid { field: "Name or password".into(), why: "they do not match".into() })
         })
+    }
+
+    fn begin_sign_in<'a>(&'a self, provider: &'a str, _: &'a str, _: &'a str) -> SignInStep<'a, Begun> {
+        Box::pin(async { Err(SignInError::NoProvider(provider.to_owned())) })
+    }
+
+    fn finish_sign_in<'a>(
+        &'a self,
+        provider: &'a str,
+        _: &'a str,
+        _: Callback<'a>,
+        _: &'a Caller,
+        _: Option<&'a str>,
+    ) -> SignInStep<'a, (SecretToken, String)> {
+        Box::pin(async { Err(SignInError::NoProvider(provider.to_owned())) })
+    }
+
+    fn actor_of_token<'a>(&'a self, token: &'a str, caller: &'a Caller) -> Answer<'a, Option<Actor>> {
+        Box::pin(async move {
+            Ok((token == API_TOKEN).then(|| Actor {
+                name: "alice (ci)".into(),
+                subject: "u-alice".into(),
+                kind: ActorKind::Token,
+                groups: Vec::new(),
+                session: None,
+                scopes: vec!["*, get, *".into()],
+                request_id: caller.request_id.clone(),
+                address: caller.address_text(),
+            }))
+        })
+    }
+
+    fn logout_url<'a>(&'a self, _: &'a str, _: &'a str) -> Later<'a, Option<String>> {
+        Box::pin(async { None })
     }
 
     fn actor_of<'a>(&'a self, token: &'a str, caller: &'a Caller) -> Answer<'a, Option<Actor>> {

@@ -198,7 +198,8 @@ impl Verb {
         }
     }
 
-    fn action(self) -> &'static str {
+    /// Returns the action that policies know.
+    pub fn action(self) -> &'static str {
         match self {
             Self::Get | Self::Refresh => "get",
             Self::Sync | Self::Terminate => "sync",

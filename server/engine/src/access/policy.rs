@@ -197,6 +197,11 @@ impl Policy {
         self.rules.iter().filter(is_broken).map(|it| &it.rule)
     }
 
+    /// Returns whether a pattern of this policy's kind matches a text.
+    pub fn covers(&self, pattern: &str, text: &str) -> bool {
+        Pattern::new(pattern, self.matching).matches(text)
+    }
+
     /// Returns everything that a subject is: itself and its roles.
     pub fn closure<'a>(&'a self, subject: &'a str) -> HashSet<&'a str> {
         let mut reached = HashSet::from([subject]);

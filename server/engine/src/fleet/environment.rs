@@ -111,6 +111,11 @@ impl Environments {
         Ok(Self { order })
     }
 
+    /// Returns the names of the environments, in the order of promotions.
+    pub fn in_order(&self) -> Vec<String> {
+        self.order.iter().map(|rule| rule.name.clone()).collect()
+    }
+
     /// Returns the place of an environment in the promotion order; one that is not in it comes last.
     pub fn rank(&self, environment: &Environment) -> usize {
         environment

@@ -259,6 +259,11 @@ impl Snapshot {
         }
     }
 
+    /// Returns the names of a control plane's projects.
+    pub fn projects_of<'a>(&'a self, plane: &'a str) -> impl Iterator<Item = &'a str> {
+        self.projects.keys().filter(move |(of, _)| of == plane).map(|(_, name)| name.as_str())
+    }
+
     /// Tells how fresh our knowledge of an Application is: the worse of its control plane and its cluster. A cluster
     /// that we cannot probe leaves its Applications as their objects say.
     pub fn freshness(&self, row: &Row) -> &Freshness {
