@@ -25,7 +25,7 @@ fn origin(request_id: &str) -> Origin<'_> {
 }
 
 async fn access(db: &Db) -> Access {
-    let access = of(&db, None);
+    let access = of(db, None);
     let printed =
         access.ensure_local_admin(AdminPassword::Env(PASSWORD.into())).await.expect("sets the password");
     assert!(printed.is_none(), "a given password is never printed");
