@@ -10,4 +10,5 @@
 
 pub mod config;
 pub mod http;
+pub mod rbac;
 pub mod telemetry;

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use server::{
     config::{Config, Flags, Secrets},
     http::{self, Limits, Services},
-    telemetry,
+    rbac, telemetry,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -30,15 +30,32 @@ struct Cli {
 enum Command {
     /// Serves the dashboard. Exit status: 0 after a graceful stop, 1 on an error.
     Serve(Box<Flags>),
+    /// Asks policies.
+    #[command(subcommand)]
+    Rbac(Rbac),
     /// Prints the script that completes commands and flags in a shell, e.g. for `source <(quarterdeck completions bash)`.
     Completions { shell: Shell },
     /// Prints the version.
     Version,
 }
 
+#[derive(Subcommand)]
+enum Rbac {
+    /// Answers whether somebody may do something: yes or no, and the line that decides. Exit status: 0 yes, 1 no or an
+    /// error.
+    Can(rbac::Can),
+}
+
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(flags) => serve(*flags),
+        Command::Rbac(Rbac::Can(can)) => match can.ask() {
+            Ok(decision) => {
+                let said = say(&rbac::words(&decision));
+                return if decision.allowed && said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+            }
+            Err(error) => Err(error),
+        },
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "quarterdeck", &mut std::io::stdout());
             Ok(())

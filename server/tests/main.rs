@@ -7,6 +7,8 @@ mod health;
 mod law;
 mod listen;
 mod live;
+mod rbac;
+
 mod safety;
 mod sign_in;
 mod support;

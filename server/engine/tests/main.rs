@@ -4,5 +4,6 @@ mod access;
 mod audit;
 mod db;
 mod history;
+mod oidc;
 mod private_server;
 mod support;
