@@ -47,7 +47,7 @@ CREATE TABLE audit_unsealed (
 
 INSERT INTO audit_unsealed SELECT id FROM audit_events;
 
-CREATE FUNCTION audit_wait_for_seal() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION audit_wait_for_seal() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO audit_unsealed SELECT id FROM added;
     RETURN NULL;
@@ -58,7 +58,7 @@ CREATE TRIGGER audit_events_wait_for_seal AFTER INSERT ON audit_events
     FOR EACH STATEMENT EXECUTE FUNCTION audit_wait_for_seal();
 
 -- Nobody changes the record, the owner neither.
-CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION audit_refuse() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     RAISE EXCEPTION 'the record is only added to: % of % is refused', TG_OP, TG_TABLE_NAME
         USING ERRCODE = 'insufficient_privilege',
@@ -66,7 +66,7 @@ BEGIN
 END $$;
 
 -- The one way out: what lies before a checkpoint that the same transaction wrote.
-CREATE FUNCTION audit_refuse_beyond_checkpoint() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION audit_refuse_beyond_checkpoint() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
     cut bigint := (SELECT max(seq) FROM audit_checkpoints WHERE transaction = pg_current_xact_id());
     place bigint;

@@ -95,8 +95,10 @@ fn moment(text: &str) -> Option<Timestamp> {
     if let Ok(moment) = text.parse::<jiff::Timestamp>() {
         return Some(moment.into());
     }
-    let civil =
-        text.parse::<DateTime>().ok().or_else(|| Some(text.parse::<Date>().ok()?.to_datetime(Default::default())));
+    let civil = text
+        .parse::<DateTime>()
+        .ok()
+        .or_else(|| Some(text.parse::<Date>().ok()?.to_datetime(Default::default())));
     Some(civil?.to_zoned(TimeZone::UTC).ok()?.timestamp().into())
 }
 
@@ -116,8 +118,7 @@ pub enum EventOutcome {
 }
 
 impl EventOutcome {
-    pub const ALL: [Self; 5] =
-        [Self::Requested, Self::Succeeded, Self::Failed, Self::Refused, Self::Denied];
+    pub const ALL: [Self; 5] = [Self::Requested, Self::Succeeded, Self::Failed, Self::Refused, Self::Denied];
 
     /// Returns the word in the record.
     pub fn word(self) -> &'static str {

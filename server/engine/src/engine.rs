@@ -9,10 +9,11 @@ use kube::Client;
 use model::{
     Actor, AppResult, Timestamp,
     application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
-    backend::{Answer, Fleet, Operations},
+    backend::{Answer, Fleet, Operations, Record},
     cluster::{ClusterDetail, ClusterId, ClusterList},
     operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
     overview::{Navigation, Overview},
+    record::{EventDetail, EventList, ExportPart, ListEvents},
     status::Freshness,
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -22,6 +23,7 @@ use crate::{
     Error, Result,
     access::{Access, AdminPassword, Object, Verb, authorize},
     argo::operation::Operator,
+    audit::{self, Denials, RecordReader, verify::LastVerification},
     db::{Db, PrivateServer, default_data_dir, keep_up},
     error::explain_kube,
     fleet::{
@@ -75,6 +77,9 @@ pub struct Engine {
     index: Index,
     details: Details,
     operator: Operator,
+    record: RecordReader,
+    verification: LastVerification,
+    denials: Denials,
     tasks: Tasks,
     metrics: Metrics,
     generated_password: Option<SecretString>,
@@ -110,8 +115,10 @@ impl Engine {
         let details = Details::new(clients.clone(), metrics.clone());
 
         let (db, private_server) = open(&settings.database, &tasks).await?;
+        let (denials, verification) = (Denials::default(), LastVerification::default());
         let operator = Operator {
             db: db.clone(),
+            denials: denials.clone(),
             index: index.clone(),
             clients: clients.clone(),
             details: details.clone(),
@@ -119,6 +126,9 @@ impl Engine {
         };
         let mut engine = Self {
             access: Access::new(db.clone()),
+            record: RecordReader::new(db.clone(), verification.clone()),
+            verification,
+            denials,
             db,
             private_server: Mutex::new(private_server),
             index,
@@ -189,6 +199,18 @@ impl Engine {
         self.tasks.supervise("keep the tables in order", move || {
             keep_up(db.clone(), metrics.clone(), retention.clone())
         });
+        self.start_record();
+    }
+
+    fn start_record(&self) {
+        let (db, metrics) = (self.db.clone(), self.metrics.clone());
+        self.tasks
+            .supervise("seal the record", move || audit::chain::keep_sealed(db.clone(), metrics.clone()));
+        let (db, last) = (self.db.clone(), self.verification.clone());
+        self.tasks
+            .supervise("verify the record", move || audit::verify::keep_verified(db.clone(), last.clone()));
+        let (db, denials) = (self.db.clone(), self.denials.clone());
+        self.tasks.supervise("write denials", move || audit::keep_flushed(db.clone(), denials.clone()));
     }
 
     /// Returns who signs in, and who is signed in.
@@ -232,6 +254,9 @@ impl Engine {
     /// Ends all tasks and the private database.
     pub async fn shutdown(&self) {
         self.tasks.shutdown().await;
+        if let Err(error) = self.denials.flush_all(&self.db).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "counted denials could not be written");
+        }
         self.db.close().await;
         // Taken out in a statement of its own, so that the lock is not held while it stops.
         let server = self.private_server.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -325,6 +350,25 @@ impl Operations for Engine {
 
     fn terminate_operation<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, Outcome> {
         Box::pin(async move { self.operator.terminate(actor, &id).await.map_err(|it| it.into_answer(actor)) })
+    }
+}
+
+impl Record for Engine {
+    fn list_events<'a>(&'a self, actor: &'a Actor, query: ListEvents) -> Answer<'a, EventList> {
+        Box::pin(async move { self.record.list(actor, &query).await })
+    }
+
+    fn get_event<'a>(&'a self, actor: &'a Actor, id: String) -> Answer<'a, EventDetail> {
+        Box::pin(async move { self.record.get(actor, &id).await })
+    }
+
+    fn export_events<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: ListEvents,
+        after: u64,
+    ) -> Answer<'a, ExportPart> {
+        Box::pin(async move { self.record.export(actor, &query, after).await })
     }
 }
 

@@ -18,6 +18,8 @@ use prometheus_client::{
 pub struct Metrics {
     registry: Arc<Registry>,
     external_calls: Family<ExternalCall, Histogram, fn() -> Histogram>,
+    /// Events of the record that wait for their seal; the count stops at 10,000.
+    pub audit_unsealed: Gauge,
     /// Rows in the index, by kind: `applications`, `clusters`, ….
     pub index_rows: Family<Kind, Gauge>,
     /// Live streams that are open.
@@ -75,6 +77,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let external_calls = Family::new_with_constructor(call_histogram as fn() -> Histogram);
         let (index_rows, streams_open) = (Family::default(), Gauge::default());
+        let audit_unsealed = Gauge::default();
         let (table_bytes, task_restarts) = (Family::default(), Family::default());
 
         let mut registry = Registry::with_prefix("quarterdeck");
@@ -84,6 +87,11 @@ impl Default for Metrics {
             Unit::Seconds,
             external_calls.clone(),
         );
+        registry.register(
+            "audit_unsealed",
+            "Events of the record that wait for their seal",
+            audit_unsealed.clone(),
+        );
         registry.register("index_rows", "Rows in the index, by kind", index_rows.clone());
         registry.register("streams_open", "Live streams that are open", streams_open.clone());
         registry.register_with_unit("table", "Size of each table on disk", Unit::Bytes, table_bytes.clone());
@@ -91,6 +99,7 @@ impl Default for Metrics {
         Self {
             registry: Arc::new(registry),
             external_calls,
+            audit_unsealed,
             index_rows,
             streams_open,
             table_bytes,
