@@ -4,9 +4,11 @@
 
 mod fleet;
 mod operations;
+mod record;
 
 pub use fleet::*;
 pub use operations::*;
+pub use record::*;
 
 #[cfg(feature = "ssr")]
 pub use server::{fail, set_content_policy, set_not_found};

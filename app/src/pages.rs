@@ -4,6 +4,7 @@
 
 mod application;
 mod applications;
+mod audit;
 mod cluster;
 mod clusters;
 mod login;
@@ -13,6 +14,7 @@ mod overview;
 
 pub(crate) use application::ApplicationPage;
 pub(crate) use applications::ApplicationsPage;
+pub(crate) use audit::AuditPage;
 pub(crate) use cluster::ClusterPage;
 pub(crate) use clusters::ClustersPage;
 pub(crate) use login::LoginPage;

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use engine::Engine;
 use secrecy::{ExposeSecret as _, SecretString};
 use server::{
+    cli::audit::{self, Audit},
     config::{Config, Flags, Secrets},
     http::{self, Limits, Services},
     telemetry,
@@ -30,6 +31,9 @@ struct Cli {
 enum Command {
     /// Serves the dashboard. Exit status: 0 after a graceful stop, 1 on an error.
     Serve(Box<Flags>),
+    /// Verifies the record of acts, and removes old events from it by export.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Prints the script that completes commands and flags in a shell, e.g. for `source <(quarterdeck completions bash)`.
     Completions { shell: Shell },
     /// Prints the version.
@@ -39,6 +43,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(flags) => serve(*flags),
+        Command::Audit(command) => audit::run(command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "quarterdeck", &mut std::io::stdout());
             Ok(())

@@ -45,6 +45,7 @@ pub(crate) fn MenuPage() -> impl IntoView {
                     {place(routes::OVERVIEW, "gauge", "Overview")}
                     {place(routes::APPLICATIONS, "layers", "Applications")}
                     {place(routes::CLUSTERS, "cluster", "Clusters")}
+                    {place(routes::AUDIT, "doc", "Audit")}
                 </ul>
             </section>
         </main>

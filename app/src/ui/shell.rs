@@ -150,6 +150,8 @@ fn Sidebar(navigation: Navigation, #[prop(into)] path: Signal<String>) -> impl I
                         }
                     })}
             </SideLink>
+            <p class="side-group">"Govern"</p>
+            <SideLink href=routes::AUDIT icon="doc" words="Audit" path/>
             <div class="mt-auto flex items-center gap-2 border-t border-line px-2 pt-3">
                 <span
                     class="flex size-6 items-center justify-center rounded-full bg-raised text-micro font-semibold ring-1 ring-edge"
