@@ -5,10 +5,12 @@
 mod access;
 mod fleet;
 mod operations;
+mod record;
 
 pub use access::*;
 pub use fleet::*;
 pub use operations::*;
+pub use record::*;
 
 #[cfg(feature = "ssr")]
 pub use server::{fail, set_content_policy, set_not_found};

@@ -4,6 +4,7 @@
 
 mod application;
 mod applications;
+mod audit;
 mod cluster;
 mod clusters;
 mod login;
@@ -16,6 +17,7 @@ mod tokens;
 
 pub(crate) use application::ApplicationPage;
 pub(crate) use applications::ApplicationsPage;
+pub(crate) use audit::AuditPage;
 pub(crate) use cluster::ClusterPage;
 pub(crate) use clusters::ClustersPage;
 pub(crate) use login::LoginPage;

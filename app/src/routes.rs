@@ -9,14 +9,15 @@ use leptos_router::{
 use model::{
     application::{ApplicationId, ListApplications},
     cluster::ClusterId,
+    record::{ExportFormat, ListEvents},
     view::View,
 };
 
 use crate::{
     filter,
     pages::{
-        ApplicationPage, ApplicationsPage, ClusterPage, ClustersPage, LoginPage, MenuPage, NotFoundPage,
-        OverviewPage, PermissionsPage, SessionsPage, TokensPage,
+        ApplicationPage, ApplicationsPage, AuditPage, ClusterPage, ClustersPage, LoginPage, MenuPage,
+        NotFoundPage, OverviewPage, PermissionsPage, SessionsPage, TokensPage,
     },
     ui::shell::{Frame, Shell},
 };
@@ -27,6 +28,9 @@ pub const CLUSTERS: &str = "/clusters";
 pub const PERMISSIONS: &str = "/permissions";
 pub const SESSIONS: &str = "/settings/sessions";
 pub const TOKENS: &str = "/settings/tokens";
+pub const AUDIT: &str = "/audit";
+/// Where the record is exported.
+pub const AUDIT_EXPORT: &str = "/audit/export";
 pub const LOGIN: &str = "/login";
 pub const MENU: &str = "/menu";
 /// Where the sign-in form posts to.
@@ -62,6 +66,7 @@ pub fn Pages() -> impl IntoView {
                 <Route path=path!("/permissions") view=PermissionsPage ssr=SsrMode::Async/>
                 <Route path=path!("/settings/sessions") view=SessionsPage ssr=SsrMode::Async/>
                 <Route path=path!("/settings/tokens") view=TokensPage ssr=SsrMode::Async/>
+                <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async/>
                 <Route path=path!("/menu") view=MenuPage ssr=SsrMode::Async/>
             </ParentRoute>
         </Routes>
@@ -70,9 +75,7 @@ pub fn Pages() -> impl IntoView {
 
 /// Returns the link to the list of Applications that `query` asks for.
 pub fn applications(query: &ListApplications) -> String {
-    let pairs: Vec<String> =
-        filter::to_pairs(query).into_iter().map(|(key, value)| format!("{key}={}", encode(&value))).collect();
-    if pairs.is_empty() { APPLICATIONS.into() } else { format!("{APPLICATIONS}?{}", pairs.join("&")) }
+    with_query(APPLICATIONS, filter::to_pairs(query))
 }
 
 /// Returns the link to an Application.
@@ -97,6 +100,29 @@ pub fn cluster(id: &ClusterId) -> String {
     format!("{CLUSTERS}/{}/{}", encode(&id.control_plane), encode(&id.name))
 }
 
+/// Returns the link to the acts that `query` asks for.
+pub fn audit(query: &ListEvents) -> String {
+    with_query(AUDIT, query.to_pairs())
+}
+
+/// Returns the link to the acts that `query` asks for, with one of them open.
+pub fn audit_event(query: &ListEvents, id: &str) -> String {
+    let mut pairs = query.to_pairs();
+    pairs.push(("event", id.to_owned()));
+    format!("{}#event", with_query(AUDIT, pairs))
+}
+
+/// Returns the link to the export of all events that the filters of `query` take.
+pub fn audit_export(query: &ListEvents, format: ExportFormat) -> String {
+    let format = match format {
+        ExportFormat::Ndjson => "ndjson",
+        ExportFormat::Csv => "csv",
+    };
+    let mut pairs = vec![("format", format.to_owned())];
+    pairs.extend(query.filters());
+    with_query(AUDIT_EXPORT, pairs)
+}
+
 /// Returns the address of the live stream of a view.
 pub(crate) fn events(view: &View) -> Result<String, serde_json::Error> {
     Ok(format!("/events?view={}", encode(&serde_json::to_string(view)?)))
@@ -110,6 +136,12 @@ pub fn sign_in_at(provider: &str, next: &str) -> String {
 /// Returns the link to the sign-in that comes back to `next`.
 pub fn login(next: &str) -> String {
     format!("{LOGIN}?next={}", encode(next))
+}
+
+fn with_query(path: &str, pairs: Vec<(&'static str, String)>) -> String {
+    let pairs: Vec<String> =
+        pairs.into_iter().map(|(key, value)| format!("{key}={}", encode(&value))).collect();
+    if pairs.is_empty() { path.into() } else { format!("{path}?{}", pairs.join("&")) }
 }
 
 /// Percent-encodes a path segment or a value of a query; the same on the server and in the browser.

@@ -21,11 +21,15 @@ use model::{
         HealthSource, ListApplications, OperationDetail, OperationState, Resource, ResourceResult, Source,
         SyncPolicy, WindowVerdict,
     },
-    backend::{Access, Answer, Backend, Fleet, Operations},
+    backend::{Access, Answer, Backend, Fleet, Operations, Record},
     cluster::{ClusterDetail, ClusterId, ClusterList, ClusterRow, Node, NodeCounts, Pod, Usage},
     history::{HistoryEntry, HistoryEvent},
     operation::{Outcome, RefreshKind, ResourceRef, SyncApplication, SyncPreview},
     overview::{Attention, Counts, Navigation, Overview},
+    record::{
+        ChainStatus, Difference, Event, EventDetail, EventList, EventOutcome, ExportPart, Head, ListEvents,
+        Seal,
+    },
     status::{ControlPlane, Environment, Freshness, Health, Phase, Sync, Warning},
 };
 use tokio::sync::watch;
@@ -45,6 +49,9 @@ pub(crate) struct Fake {
     /// What acts answer instead, where set.
     pub(crate) refusing: Option<AppError>,
     pub(crate) asked: Mutex<Vec<ListApplications>>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) chain: ChainStatus,
+    pub(crate) audited: Mutex<Vec<ListEvents>>,
     pub(crate) synced: Mutex<Vec<SyncApplication>>,
     pub(crate) refreshed: Mutex<Vec<RefreshKind>>,
     pub(crate) snapshots: watch::Sender<u64>,
@@ -66,6 +73,9 @@ impl Default for Fake {
             failing: None,
             refusing: None,
             asked: Mutex::default(),
+            events: vec![act("e-2", EventOutcome::Denied), act("e-1", EventOutcome::Succeeded)],
+            chain: chain(),
+            audited: Mutex::default(),
             synced: Mutex::default(),
             refreshed: Mutex::default(),
             snapshots: watch::Sender::new(0),
@@ -405,6 +415,29 @@ fn token() -> TokenRow {
     }
 }
 
+impl Record for Fake {
+    fn list_events<'a>(&'a self, _: &'a Actor, query: ListEvents) -> Answer<'a, EventList> {
+        self.audited.lock().expect("unpoisoned").push(query);
+        self.answer(Ok(EventList {
+            now: NOW,
+            events: self.events.clone(),
+            next_cursor: Some("older.1.a".into()),
+            previous_cursor: None,
+            chain: self.chain.clone(),
+        }))
+    }
+
+    fn get_event<'a>(&'a self, _: &'a Actor, id: String) -> Answer<'a, EventDetail> {
+        let known = self.events.iter().find(|event| event.id == id).cloned();
+        let missing = || AppError::NotFound { what: format!("Event {id} of the record") };
+        self.answer(known.ok_or_else(missing).map(event_detail))
+    }
+
+    fn export_events<'a>(&'a self, _: &'a Actor, _: ListEvents, _: u64) -> Answer<'a, ExportPart> {
+        self.answer(Err(AppError::NotFound { what: "The export".into() }))
+    }
+}
+
 impl Operations for Fake {
     fn preview_sync<'a>(&'a self, _: &'a Actor, id: ApplicationId) -> Answer<'a, SyncPreview> {
         let resource = |kind: &str, name: &str| ResourceRef {
@@ -443,6 +476,53 @@ impl Operations for Fake {
 
     fn terminate_operation<'a>(&'a self, _: &'a Actor, _: ApplicationId) -> Answer<'a, Outcome> {
         self.act("The operation of checkout-prod ends.")
+    }
+}
+
+pub(crate) fn act(id: &str, outcome: EventOutcome) -> Event {
+    Event {
+        id: id.into(),
+        at: NOW.plus_seconds(-60),
+        actor: "kenji@example.com".into(),
+        verb: "sync".into(),
+        object: "application mgmt/argocd/checkout-prod".into(),
+        environment: Some("prod".into()),
+        app: Some("checkout".into()),
+        outcome,
+        reason: format!("why {id}"),
+        address: Some("10.2.14.8".into()),
+        observed: false,
+    }
+}
+
+fn chain() -> ChainStatus {
+    ChainStatus {
+        head: Some(Head { seq: 48_213, hash: "9c4177bee07b0000".into() }),
+        sealed: 48_213,
+        unsealed: 2,
+        removed: 0,
+        verified_at: Some(NOW.plus_seconds(-720)),
+        broken: None,
+    }
+}
+
+fn event_detail(event: Event) -> EventDetail {
+    EventDetail {
+        now: NOW,
+        outcome: Some(Event { id: "o-1".into(), at: NOW.plus_seconds(-46), ..event.clone() }),
+        intent: event,
+        groups: vec!["storefront-devs".into()],
+        session: Some("s-7".into()),
+        control_plane: Some("mgmt".into()),
+        request_id: "r-9".into(),
+        asked: "{\n  \"prune\": true\n}".into(),
+        answered: String::new(),
+        differences: vec![Difference {
+            path: "spec.replicas".into(),
+            before: Some("2".into()),
+            after: Some("3".into()),
+        }],
+        seals: vec![Seal { seq: 48_209, hash: "51d088ac02fe".into(), before: Some("e2b944107c31".into()) }],
     }
 }
 

@@ -1,5 +1,6 @@
 //! Pages, rendered by the router that serves them, over a backend that holds what the test put there.
 
 mod acts;
+mod audit;
 mod fake;
 mod pages;

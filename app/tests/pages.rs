@@ -29,7 +29,7 @@ async fn the_overview_says_what_needs_a_person_and_why() {
 #[tokio::test]
 async fn the_sidebar_shows_what_exists_and_who_is_signed_in() {
     let page = Arc::new(Fake::default()).get("/clusters").await;
-    page.reads("Quarterdeck Overview Applications 4 Clusters 1 unreachable AD admin Sign out")
+    page.reads("Quarterdeck Overview Applications 4 Clusters 1 unreachable Govern Audit AD admin Sign out")
         .has(r#"aria-current="page""#)
         .has(r#"action="/auth/logout""#)
         .reads_not("Matrix");
@@ -216,6 +216,7 @@ async fn a_page_runs_no_script_and_no_style_but_its_own() {
         "/applications",
         "/applications/mgmt/argocd/checkout-prod?sync=1",
         "/clusters",
+        "/audit?event=e-1",
         "/login",
         "/menu",
     ] {
@@ -260,6 +261,7 @@ fn every_icon_exists() {
         include_str!("../src/pages/application/resources.rs"),
         include_str!("../src/pages/application/sync.rs"),
         include_str!("../src/pages/applications.rs"),
+        include_str!("../src/pages/audit.rs"),
         include_str!("../src/pages/cluster.rs"),
         include_str!("../src/pages/login.rs"),
         include_str!("../src/pages/menu.rs"),

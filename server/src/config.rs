@@ -150,7 +150,6 @@ impl Config {
             namespace: flags.namespace.or(file.namespace),
         };
         let password_file = flags.admin_password_file.or(file.admin_password_file);
-        let database_url = secrets.database_url.or(file.database_url.map(SecretString::from));
         Ok(Self {
             listen,
             engine: engine::Settings {
@@ -158,10 +157,10 @@ impl Config {
                 environments: file.environments.into_iter().map(Environment::into_setting).collect(),
                 probes: file.clusters.probes(),
                 access: file.clusters.access(),
-                database: match database_url {
-                    Some(url) => DatabaseSetting::Url(url),
-                    None => DatabaseSetting::Private(flags.data_dir.or(file.data_dir)),
-                },
+                database: database_of(
+                    secrets.database_url.or(file.database_url.map(SecretString::from)),
+                    flags.data_dir.or(file.data_dir),
+                ),
                 admin_password: admin_password(password_file, secrets.admin_password),
                 sign_in: file.sign_in.into_settings(&secrets.client_secrets)?,
                 retention: file.retention.into_setting(),
@@ -174,6 +173,24 @@ impl Config {
             log_format: flags.log_format.or(file.log_format).unwrap_or_default(),
             log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
         })
+    }
+}
+
+/// Returns where the database is, for commands that need no other setting.
+pub fn database(
+    config: Option<PathBuf>,
+    data_dir: Option<PathBuf>,
+    secrets: Secrets,
+) -> Result<DatabaseSetting, Error> {
+    let file = config.as_deref().map(File::read).transpose()?.unwrap_or_default();
+    let url = secrets.database_url.or(file.database_url.map(SecretString::from));
+    Ok(database_of(url, data_dir.or(file.data_dir)))
+}
+
+fn database_of(url: Option<SecretString>, data_dir: Option<PathBuf>) -> DatabaseSetting {
+    match url {
+        Some(url) => DatabaseSetting::Url(url),
+        None => DatabaseSetting::Private(data_dir),
     }
 }
 

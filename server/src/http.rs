@@ -8,6 +8,7 @@ mod auth;
 mod cookie;
 mod error_page;
 mod events;
+mod export;
 mod health;
 mod listen;
 mod metrics;
@@ -100,6 +101,7 @@ pub fn router(services: Services, settings: Settings, stop: CancellationToken) -
 
     let machines = Router::new()
         .route("/events", get(events::events))
+        .route("/audit/export", get(export::export))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

@@ -8,6 +8,7 @@
 //!        └─> http::Settings ──────────────> http::router ──> axum::serve
 //! ```
 
+pub mod cli;
 pub mod config;
 pub mod http;
 pub mod rbac;

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use engine::Engine;
 use secrecy::{ExposeSecret as _, SecretString};
 use server::{
+    cli::audit::{self, Audit},
     config::{Config, Flags, Secrets},
     http::{self, Limits, Services},
     rbac, telemetry,
@@ -33,6 +34,9 @@ enum Command {
     /// Asks policies.
     #[command(subcommand)]
     Rbac(Rbac),
+    /// Verifies the record of acts, and removes old events from it by export.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Prints the script that completes commands and flags in a shell, e.g. for `source <(quarterdeck completions bash)`.
     Completions { shell: Shell },
     /// Prints the version.
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
             }
             Err(error) => Err(error),
         },
+        Command::Audit(command) => audit::run(command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "quarterdeck", &mut std::io::stdout());
             Ok(())

@@ -3,6 +3,7 @@
 mod assets;
 mod config;
 mod coverage;
+mod export;
 mod health;
 mod law;
 mod listen;

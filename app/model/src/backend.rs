@@ -14,15 +14,16 @@ use crate::{
     cluster::{ClusterDetail, ClusterId, ClusterList},
     operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
     overview::{Navigation, Overview},
+    record::{EventDetail, EventList, ExportPart, ListEvents},
 };
 
 /// The answer of a backend call: a future that can be sent between threads.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = AppResult<T>> + Send + 'a>>;
 
 /// Everything that the engine does for the face.
-pub trait Backend: Access + Fleet + Operations + Send + Sync + 'static {}
+pub trait Backend: Access + Fleet + Operations + Record + Send + Sync + 'static {}
 
-impl<T: Access + Fleet + Operations + Send + Sync + 'static> Backend for T {}
+impl<T: Access + Fleet + Operations + Record + Send + Sync + 'static> Backend for T {}
 
 /// Reads the fleet.
 pub trait Fleet {
@@ -79,4 +80,15 @@ pub trait Operations {
     ) -> Answer<'a, Outcome>;
     /// Asks Argo CD to end the running operation.
     fn terminate_operation<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, Outcome>;
+}
+
+/// Reads the record.
+pub trait Record {
+    /// Returns one page of acts, newest first, and where the chain stands.
+    fn list_events<'a>(&'a self, actor: &'a Actor, query: ListEvents) -> Answer<'a, EventList>;
+    /// Returns all that the record has on one act, by the id of its intent or of its outcome.
+    fn get_event<'a>(&'a self, actor: &'a Actor, id: String) -> Answer<'a, EventDetail>;
+    /// Returns a part of the sealed record in its order, from behind place `after` on (0 for the beginning).
+    fn export_events<'a>(&'a self, actor: &'a Actor, query: ListEvents, after: u64)
+    -> Answer<'a, ExportPart>;
 }

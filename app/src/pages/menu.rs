@@ -48,6 +48,7 @@ pub(crate) fn MenuPage() -> impl IntoView {
                     {place(routes::PERMISSIONS, "shield", "Permissions")}
                     {place(routes::SESSIONS, "user", "Sessions")}
                     {place(routes::TOKENS, "key", "API tokens")}
+                    {place(routes::AUDIT, "doc", "Audit")}
                 </ul>
             </section>
         </main>

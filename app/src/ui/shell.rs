@@ -150,6 +150,8 @@ fn Sidebar(navigation: Navigation, #[prop(into)] path: Signal<String>) -> impl I
                         }
                     })}
             </SideLink>
+            <p class="side-group">"Govern"</p>
+            <SideLink href=routes::AUDIT icon="doc" words="Audit" path/>
             <SideLink href=routes::PERMISSIONS icon="shield" words="Permissions" path/>
             <SideLink href=routes::SESSIONS icon="user" words="Settings" path/>
             <div class="mt-auto flex items-center gap-2 border-t border-line px-2 pt-3">

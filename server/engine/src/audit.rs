@@ -2,6 +2,17 @@
 //!
 //! An act is two rows: its intent, written before the act, and its outcome, which names the intent. No row is ever
 //! changed; the program's role could not. Where the intent cannot be written, the act must not happen: [`begin`] fails.
+//!
+//! Each row is sealed into a chain of hashes ([`chain`]), which [`verify`](mod@verify) walks; `docs/audit.md` tells
+//! third parties how to.
+
+pub mod chain;
+mod denials;
+mod extent;
+mod owned;
+mod prune;
+mod read;
+pub mod verify;
 
 use std::{fmt, str::FromStr};
 
@@ -14,6 +25,12 @@ use crate::{
     db::{Db, Moment, failed},
     error::Result,
 };
+
+pub use denials::{Denials, keep_flushed};
+pub use extent::Extent;
+pub use owned::OwnedRecord;
+pub use prune::{FORMAT, Pruned, prune};
+pub use read::RecordReader;
 
 /// Names an intent in the record; it is sorted by time.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -30,6 +47,24 @@ pub struct Intent {
     pub environment: Option<String>,
     /// What else matters: options, the patch, the names of resources. Never a secret.
     pub details: Value,
+}
+
+/// What an act belongs to, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Context {
+    /// The id of the session or token that the actor came with; never its secret.
+    pub session: Option<String>,
+    pub control_plane: Option<String>,
+    pub app: Option<String>,
+    /// Whether it was seen in a cluster, and not done by Quarterdeck.
+    pub observed: bool,
+}
+
+/// An intent in its context; an [`Intent`] alone is one without.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub intent: Intent,
+    pub context: Context,
 }
 
 /// What came of it.
@@ -71,9 +106,9 @@ pub struct AuditEvent {
 }
 
 /// Writes down what is about to be done. Only then may it be done.
-pub async fn begin(db: &Db, actor: &Actor, intent: Intent) -> Result<AuditId> {
+pub async fn begin(db: &Db, actor: &Actor, intent: impl Into<Entry>) -> Result<AuditId> {
     let mut connection = db.pool().acquire().await.map_err(failed(WRITE))?;
-    begin_in(&mut connection, actor, intent).await
+    begin_in(&mut connection, actor, intent.into()).await
 }
 
 /// Writes down what came of it. The first outcome of an intent counts; later ones are not written.
@@ -83,7 +118,7 @@ pub async fn finish(db: &Db, id: AuditId, actor: &Actor, outcome: Outcome) -> Re
 }
 
 /// Writes down an act together with its outcome, for one that ends before it begins: a refusal or a denial.
-pub async fn refuse(db: &Db, actor: &Actor, intent: Intent, outcome: Outcome) -> Result<AuditId> {
+pub async fn refuse(db: &Db, actor: &Actor, intent: impl Into<Entry>, outcome: Outcome) -> Result<AuditId> {
     let mut tx = db.begin().await?;
     let id = record_in(&mut tx, actor, intent, outcome).await?;
     tx.commit().await.map_err(failed(WRITE))?;
@@ -94,10 +129,10 @@ pub async fn refuse(db: &Db, actor: &Actor, intent: Intent, outcome: Outcome) ->
 pub async fn record_in(
     connection: &mut PgConnection,
     actor: &Actor,
-    intent: Intent,
+    intent: impl Into<Entry>,
     outcome: Outcome,
 ) -> Result<AuditId> {
-    let id = begin_in(connection, actor, intent).await?;
+    let id = begin_in(connection, actor, intent.into()).await?;
     finish_in(connection, id, actor, outcome).await?;
     Ok(id)
 }
@@ -124,12 +159,13 @@ pub async fn list(db: &Db, limit: u32) -> Result<Vec<AuditEvent>> {
 
 const WRITE: &str = "write the record";
 
-async fn begin_in(connection: &mut PgConnection, actor: &Actor, intent: Intent) -> Result<AuditId> {
+async fn begin_in(connection: &mut PgConnection, actor: &Actor, entry: Entry) -> Result<AuditId> {
     let id = AuditId(Uuid::now_v7());
+    let Entry { intent, context } = entry;
     sqlx::query(
         "INSERT INTO audit_events (id, actor, actor_kind, actor_groups, request_id, address, verb, object,
-             environment, outcome, details)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'requested', $10)",
+             environment, outcome, details, session, control_plane, app, observed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'requested', $10, $11, $12, $13, $14)",
     )
     .bind(id.0)
     .bind(&actor.name)
@@ -141,6 +177,10 @@ async fn begin_in(connection: &mut PgConnection, actor: &Actor, intent: Intent) 
     .bind(intent.object)
     .bind(intent.environment)
     .bind(intent.details)
+    .bind(context.session.or_else(|| actor.session.clone()))
+    .bind(context.control_plane)
+    .bind(context.app)
+    .bind(context.observed)
     .execute(connection)
     .await
     .map_err(failed(WRITE))?;
@@ -155,8 +195,9 @@ async fn finish_in(
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO audit_events (id, actor, actor_kind, actor_groups, request_id, address, verb, object,
-             environment, outcome_of, outcome, reason, details)
-         SELECT $1, $2, $3, $4, $5, $6, verb, object, environment, id, $7, $8, $9
+             environment, session, control_plane, app, observed, outcome_of, outcome, reason, details)
+         SELECT $1, $2, $3, $4, $5, $6, verb, object, environment, session, control_plane, app, observed, id, $7, $8,
+             $9
          FROM audit_events WHERE id = $10 AND outcome_of IS NULL
          ON CONFLICT (outcome_of) DO NOTHING",
     )
@@ -174,6 +215,19 @@ async fn finish_in(
     .await
     .map_err(failed(WRITE))?;
     Ok(())
+}
+
+impl Intent {
+    /// Puts the intent into its context.
+    pub fn within(self, context: Context) -> Entry {
+        Entry { intent: self, context }
+    }
+}
+
+impl From<Intent> for Entry {
+    fn from(intent: Intent) -> Self {
+        intent.within(Context::default())
+    }
 }
 
 impl Outcome {

@@ -47,10 +47,7 @@ pub struct Db {
 impl Db {
     /// Connects to the server of `url`, and migrates its database.
     pub async fn connect(url: &str) -> Result<Self> {
-        let options = url.parse::<PgConnectOptions>().map_err(|error| {
-            Error::Setting(format!("DATABASE_URL is not a URL of a PostgreSQL database: {error}"))
-        })?;
-        Self::open(options).await
+        Self::open(options_of(url)?).await
     }
 
     /// Starts or adopts the private server under `data_dir`, and keeps it up by one of `tasks`.
@@ -114,9 +111,25 @@ impl fmt::Debug for Db {
     }
 }
 
+/// Connects as the owner to the server of `url`, and changes nothing.
+pub(crate) async fn connect_to_url(url: &str) -> Result<PgConnection> {
+    connect_as_owner(&options_of(url)?.application_name("quarterdeck")).await
+}
+
+/// Connects as the owner to the private server under `data_dir`, which a program that runs has started.
+pub(crate) async fn connect_to_private(data_dir: &Path) -> Result<PgConnection> {
+    connect_as_owner(&PrivateServer::running_in(data_dir)?.application_name("quarterdeck")).await
+}
+
 /// Names what the database could not do.
 pub(crate) fn failed(what: &'static str) -> impl FnOnce(sqlx::Error) -> Error {
     move |source| Error::Db { what, source }
+}
+
+fn options_of(url: &str) -> Result<PgConnectOptions> {
+    url.parse().map_err(|error| {
+        Error::Setting(format!("DATABASE_URL is not a URL of a PostgreSQL database: {error}"))
+    })
 }
 
 async fn connect_as_owner(options: &PgConnectOptions) -> Result<PgConnection> {

@@ -10,19 +10,22 @@ use model::{
     Actor, Timestamp,
     access::{AskPermission, CreateToken, CreatedToken, Permissions, SessionList, SignInOptions, TokenList},
     application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
-    backend::{self, Answer, Fleet, Operations},
+    backend::{self, Answer, Fleet, Operations, Record},
     cluster::{ClusterDetail, ClusterId, ClusterList},
     operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
     overview::{Navigation, Overview},
+    record::{EventDetail, EventList, ExportPart, ListEvents},
     status::Freshness,
 };
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::{
     Error, Result,
     access::{self, Access, AdminPassword, SignInSettings, Verb},
     argo::operation::Operator,
+    audit::{self, Denials, Extent, RecordReader, verify::LastVerification},
     db::{Db, PrivateServer, default_data_dir, keep_up},
     error::explain_kube,
     fleet::{
@@ -79,6 +82,9 @@ pub struct Engine {
     index: Index,
     details: Details,
     operator: Operator,
+    record: RecordReader,
+    verification: LastVerification,
+    denials: Denials,
     tasks: Tasks,
     metrics: Metrics,
     generated_password: Option<SecretString>,
@@ -115,8 +121,10 @@ impl Engine {
         let details = Details::new(clients.clone(), metrics.clone());
 
         let (db, private_server) = open(&settings.database, &tasks).await?;
+        let (denials, verification) = (Denials::default(), LastVerification::default());
         let operator = Operator {
             db: db.clone(),
+            denials: denials.clone(),
             index: index.clone(),
             clients: clients.clone(),
             details: details.clone(),
@@ -133,6 +141,9 @@ impl Engine {
         let mut engine = Self {
             access,
             environments: environment_names,
+            record: RecordReader::new(db.clone(), verification.clone()),
+            verification,
+            denials,
             db,
             private_server: Mutex::new(private_server),
             index,
@@ -203,6 +214,18 @@ impl Engine {
         self.tasks.supervise("keep the tables in order", move || {
             keep_up(db.clone(), metrics.clone(), retention.clone())
         });
+        self.start_record();
+    }
+
+    fn start_record(&self) {
+        let (db, metrics) = (self.db.clone(), self.metrics.clone());
+        self.tasks
+            .supervise("seal the record", move || audit::chain::keep_sealed(db.clone(), metrics.clone()));
+        let (db, last) = (self.db.clone(), self.verification.clone());
+        self.tasks
+            .supervise("verify the record", move || audit::verify::keep_verified(db.clone(), last.clone()));
+        let (db, denials) = (self.db.clone(), self.denials.clone());
+        self.tasks.supervise("write denials", move || audit::keep_flushed(db.clone(), denials.clone()));
     }
 
     /// Returns who signs in, and who is signed in.
@@ -249,6 +272,9 @@ impl Engine {
     /// Ends all tasks and the private database.
     pub async fn shutdown(&self) {
         self.tasks.shutdown().await;
+        if let Err(error) = self.denials.flush_all(&self.db).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "counted denials could not be written");
+        }
         self.db.close().await;
         // Taken out in a statement of its own, so that the lock is not held while it stops.
         let server = self.private_server.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -371,6 +397,40 @@ impl Operations for Engine {
 
     fn terminate_operation<'a>(&'a self, actor: &'a Actor, id: ApplicationId) -> Answer<'a, Outcome> {
         Box::pin(async move { self.operator.terminate(actor, &id).await.map_err(|it| it.into_answer(actor)) })
+    }
+}
+
+impl Record for Engine {
+    fn list_events<'a>(&'a self, actor: &'a Actor, query: ListEvents) -> Answer<'a, EventList> {
+        Box::pin(async move {
+            let extent = Extent::of(&self.index.load(), actor, Verb::Get)?;
+            self.record.list(actor, &extent, &query).await
+        })
+    }
+
+    fn get_event<'a>(&'a self, actor: &'a Actor, id: String) -> Answer<'a, EventDetail> {
+        Box::pin(async move {
+            let extent = Extent::of(&self.index.load(), actor, Verb::Get)?;
+            self.record.get(actor, &extent, &id).await
+        })
+    }
+
+    fn export_events<'a>(
+        &'a self,
+        actor: &'a Actor,
+        query: ListEvents,
+        after: u64,
+    ) -> Answer<'a, ExportPart> {
+        Box::pin(async move {
+            let extent = Extent::of(&self.index.load(), actor, Verb::Export)?;
+            if after == 0 {
+                let (verb, object, details) = ("export", "the record".to_owned(), json!({"filters": query}));
+                let intent = audit::Intent { verb, object, environment: None, details };
+                let recorded = audit::refuse(&self.db, actor, intent, audit::Outcome::succeeded()).await;
+                recorded.map_err(|error| error.into_answer(actor))?;
+            }
+            self.record.export(actor, &extent, &query, after).await
+        })
     }
 }
 

@@ -18,6 +18,8 @@ use prometheus_client::{
 pub struct Metrics {
     registry: Arc<Registry>,
     external_calls: Family<ExternalCall, Histogram, fn() -> Histogram>,
+    /// Events of the record that wait for their seal; the count stops at 10,000.
+    pub audit_unsealed: Gauge,
     /// Rows in the index, by kind: `applications`, `clusters`, ….
     pub index_rows: Family<Kind, Gauge>,
     /// 1 where a policy cannot be loaded and the last good one stays in force, by its ConfigMap.
@@ -77,7 +79,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let external_calls = Family::new_with_constructor(call_histogram as fn() -> Histogram);
         let (index_rows, streams_open) = (Family::<Kind, Gauge>::default(), Gauge::default());
-        let policy_broken = Family::<Kind, Gauge>::default();
+        let (policy_broken, audit_unsealed) = (Family::<Kind, Gauge>::default(), Gauge::default());
         let (table_bytes, task_restarts) = (Family::default(), Family::default());
 
         let mut registry = Registry::with_prefix("quarterdeck");
@@ -86,6 +88,11 @@ impl Default for Metrics {
             "Time of calls to API servers and other things outside, by kind of target and outcome",
             Unit::Seconds,
             external_calls.clone(),
+        );
+        registry.register(
+            "audit_unsealed",
+            "Events of the record that wait for their seal",
+            audit_unsealed.clone(),
         );
         registry.register("index_rows", "Rows in the index, by kind", index_rows.clone());
         registry.register(
@@ -99,6 +106,7 @@ impl Default for Metrics {
         Self {
             registry: Arc::new(registry),
             external_calls,
+            audit_unsealed,
             index_rows,
             policy_broken,
             streams_open,

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     Error, Result,
     access::Verb,
-    audit::{self, AuditId, Intent},
+    audit::{self, AuditId, Context, Denials, Entry, Intent},
     db::Db,
     error::explain_kube,
     fleet::{
@@ -50,6 +50,7 @@ const ABANDONED: Duration = Duration::from_secs(120);
 #[derive(Clone)]
 pub struct Operator {
     pub db: Db,
+    pub denials: Denials,
     pub index: Index,
     pub clients: Clients,
     pub details: Details,
@@ -85,14 +86,12 @@ impl Operator {
     /// Writes a sync operation and follows it; returns once it is written.
     pub async fn sync(&self, actor: &Actor, request: &SyncApplication) -> Result<Outcome> {
         let id = &request.id;
-        let intent = |row: &Row| Intent {
-            verb: "sync",
-            object: object_of(id),
-            environment: row.environment.name().map(str::to_owned),
-            details: json!({
+        let intent = |row: &Row| {
+            let details = json!({
                 "application": id, "uid": row.uid, "resources": request.resources, "prune": request.prune,
                 "dry_run": request.dry_run, "revision_before": row.revision, "target_revision": row.target_revision,
-            }),
+            });
+            entry("sync", row, details)
         };
         let (snapshot, row) = match self.find(actor, Verb::Sync, id) {
             Ok(found) => found,
@@ -148,17 +147,7 @@ impl Operator {
             Ok(found) => found,
             Err(error) => return Err(self.refuse_denied(actor, id, "refresh", error).await?),
         };
-        let audit_id = audit::begin(
-            &self.db,
-            actor,
-            Intent {
-                verb: "refresh",
-                object: object_of(id),
-                environment: row.environment.name().map(str::to_owned),
-                details: json!({"kind": word}),
-            },
-        )
-        .await?;
+        let audit_id = audit::begin(&self.db, actor, entry("refresh", &row, json!({"kind": word}))).await?;
         let begin = Instant::now();
         let refreshed = match self.annotate_refresh(id, word).await {
             Ok(version) => self.wait_for_refresh(id, version).await,
@@ -180,12 +169,8 @@ impl Operator {
             Ok(found) => found,
             Err(error) => return Err(self.refuse_denied(actor, id, "terminate", error).await?),
         };
-        let intent = Intent {
-            verb: "terminate",
-            object: object_of(id),
-            environment: row.environment.name().map(str::to_owned),
-            details: json!({"operation": row.operation.as_ref().and_then(|it| it.audit_id.clone())}),
-        };
+        let operation = row.operation.as_ref().and_then(|it| it.audit_id.clone());
+        let intent = entry("terminate", &row, json!({"operation": operation}));
         let application = self.details.read(id).await?;
         if let Some(error) = not_running(&application) {
             return Err(self.refuse(actor, intent, error).await?);
@@ -250,12 +235,13 @@ impl Operator {
     ) -> Result<Error> {
         if let Error::Answer(answer) = &error {
             let intent = Intent { verb, object: object_of(id), environment: None, details: json!({}) };
-            audit::refuse(&self.db, actor, intent, audit::Outcome::denied(answer.to_string())).await?;
+            let context = Context { control_plane: Some(id.control_plane.clone()), ..Context::default() };
+            self.denials.deny(&self.db, actor, intent.within(context), answer.to_string()).await?;
         }
         Ok(error)
     }
 
-    async fn refuse(&self, actor: &Actor, intent: Intent, answer: AppError) -> Result<Error> {
+    async fn refuse(&self, actor: &Actor, intent: Entry, answer: AppError) -> Result<Error> {
         audit::refuse(&self.db, actor, intent, audit::Outcome::refused(answer.to_string())).await?;
         Ok(Error::Answer(answer))
     }
@@ -450,6 +436,17 @@ fn state_of(snapshot: &Snapshot, id: &ApplicationId, uid: &str, ours: &str) -> S
 /// The revision that Argo CD takes where none is named.
 fn or_head(revision: &str) -> &str {
     if revision.is_empty() { "HEAD" } else { revision }
+}
+
+/// Returns what is about to be done with an Application.
+fn entry(verb: &'static str, row: &Row, details: Value) -> Entry {
+    let environment = row.environment.name().map(str::to_owned);
+    let context = Context {
+        control_plane: Some(row.id.control_plane.clone()),
+        app: Some(row.app.clone()),
+        ..Context::default()
+    };
+    Intent { verb, object: object_of(&row.id), environment, details }.within(context)
 }
 
 fn object_of(id: &ApplicationId) -> String {

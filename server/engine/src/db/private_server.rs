@@ -21,7 +21,7 @@ use tokio::time::sleep;
 
 use crate::{
     db::failed,
-    error::Result,
+    error::{Error, Result},
     tasks::{TaskHandle, Tasks},
 };
 
@@ -71,6 +71,18 @@ impl PrivateServer {
         let watched = place.clone();
         let supervisor = tasks.supervise("private PostgreSQL", move || keep_up(watched.clone()));
         Ok((Self { place, supervisor, _lock: lock }, options.database(DATABASE)))
+    }
+
+    /// Returns how to connect to the server under `data_dir`, where another program has started it.
+    pub(super) fn running_in(data_dir: &Path) -> Result<PgConnectOptions> {
+        let options = Place::options_of_running(&data_dir.join("postgres")).ok_or_else(|| {
+            Error::Setting(format!(
+                "no private PostgreSQL runs in {}: start `quarterdeck serve` with this data directory and try again \
+                 beside it, name another one with --data-dir, or set DATABASE_URL",
+                data_dir.display()
+            ))
+        })?;
+        Ok(options.disable_statement_logging().database(DATABASE))
     }
 
     /// Stops the server, once the pool is closed.

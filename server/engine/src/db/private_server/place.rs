@@ -164,7 +164,14 @@ impl Place {
 
     /// Returns how to connect as the superuser.
     pub(super) fn options(&self) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass().socket(self.run_folder()).port(5432).username(SUPERUSER)
+        options_in(&self.run_folder())
+    }
+
+    /// Returns how to connect as the superuser to the server in `root`, where one listens.
+    pub(super) fn options_of_running(root: &Path) -> Option<PgConnectOptions> {
+        let folder = root.join("run").canonicalize().ok()?;
+        std::os::unix::net::UnixStream::connect(folder.join(SOCKET)).ok()?;
+        Some(options_in(&folder))
     }
 
     /// Clears away what a dead server left, where that would keep a new one from starting.
@@ -283,4 +290,8 @@ fn make_folder(path: &Path, mode: u32) -> Result<()> {
 fn io(path: &Path) -> impl FnOnce(io::Error) -> Error {
     let what = format!("{} could not be used", path.display());
     move |source| Error::Io { what, source }
+}
+
+fn options_in(run_folder: &Path) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass().socket(run_folder).port(5432).username(SUPERUSER)
 }

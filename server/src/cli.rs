@@ -1,0 +1,3 @@
+//! The commands beside `serve`, one file each.
+
+pub mod audit;
