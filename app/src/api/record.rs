@@ -3,7 +3,7 @@
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 use model::{
     AppResult,
-    record::{EventDetail, EventList, ListEvents},
+    record::{EventDetail, EventList},
 };
 
 #[cfg(feature = "ssr")]
@@ -11,7 +11,7 @@ use super::server::{actor, answer, backend};
 
 /// Returns one page of acts.
 #[server(prefix = "/fn", endpoint = "list_events", input = GetUrl)]
-pub async fn list_events(#[server(default)] query: ListEvents) -> AppResult<EventList> {
+pub async fn list_events(#[server(default)] query: model::record::ListEvents) -> AppResult<EventList> {
     answer(backend()?.list_events(&actor().await?, query).await)
 }
 
