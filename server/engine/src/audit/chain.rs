@@ -107,7 +107,7 @@ pub async fn seal(db: &Db) -> Result<usize> {
 
 /// Returns how many events wait for their seal, at most 10,000.
 pub async fn waiting(db: &Db) -> Result<i64> {
-    sqlx::query_scalar("SELECT count(*) FROM (SELECT FROM audit_unsealed LIMIT $1) AS some")
+    sqlx::query_scalar("SELECT count(*) FROM (SELECT FROM audit_unsealed LIMIT $1) AS waiting")
         .bind(MOST_COUNTED)
         .fetch_one(db.pool())
         .await

@@ -106,7 +106,8 @@ async fn the_task_seals_within_a_second_and_counts_what_waits() {
         assert!(begin.elapsed().as_secs() < 10, "{:?}", tasks.status());
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    assert!(metrics.encode().contains("quarterdeck_audit_unsealed"), "{}", metrics.encode());
+    assert!(metrics.encode().contains("quarterdeck_audit_unsealed 0"), "{}", metrics.encode());
+    assert_eq!(tasks.status()[0].restarts, 0, "{:?}", tasks.status());
     tasks.shutdown().await;
 }
 
