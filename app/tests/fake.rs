@@ -396,6 +396,7 @@ impl Access for Fake {
                 in_environments: vec![(4, 4), (0, 3)],
             }],
             answer,
+            unanswered: None,
             problems: Some(vec![problem]),
         }))
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{AppError, Timestamp};
 
 /// The longest that a token may live, in days.
 pub const LONGEST_TOKEN_DAYS: u32 = 365;
@@ -134,6 +134,8 @@ pub struct Permissions {
     pub environments: Vec<String>,
     pub can: Vec<Capability>,
     pub answer: Option<PermissionAnswer>,
+    /// Why what was asked is not answered, where it is not.
+    pub unanswered: Option<AppError>,
     /// What is wrong with the policies; none where the actor may not read them.
     pub problems: Option<Vec<PolicyProblem>>,
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
+use model::AppError;
 use model::access::{AskPermission, Capability, PermissionAnswer, Permissions, PolicyProblem, TraceStep};
 
 use super::still_page;
@@ -12,6 +13,7 @@ use crate::{
     ui::{
         card::{Card, Table},
         icon::Icon,
+        notice::ErrorNote,
         shell::Crumb,
     },
 };
@@ -39,7 +41,7 @@ fn crumbs() -> Vec<Crumb> {
 }
 
 fn draw(page: Permissions) -> AnyView {
-    let Permissions { control_planes, environments, can, answer, problems, .. } = page.clone();
+    let Permissions { control_planes, environments, can, answer, unanswered, problems, .. } = page.clone();
     view! {
         <Title text="Permissions"/>
         <main id="main" class="main" tabindex="-1">
@@ -58,7 +60,7 @@ fn draw(page: Permissions) -> AnyView {
                     {problems.map(|problems| view! { <Problems problems/> })}
                 </div>
                 <div class="grid min-w-0 grid-cols-1 gap-4">
-                    <Question control_planes answer/>
+                    <Question control_planes answer unanswered/>
                     <Surprises/>
                 </div>
             </div>
@@ -152,7 +154,12 @@ fn Abilities(can: Vec<Capability>, environments: Vec<String>) -> impl IntoView {
 }
 
 #[component]
-fn Question(control_planes: Vec<String>, answer: Option<PermissionAnswer>) -> impl IntoView {
+fn Question(
+    control_planes: Vec<String>,
+    answer: Option<PermissionAnswer>,
+    unanswered: Option<AppError>,
+) -> impl IntoView {
+    let unanswered = Signal::stored(unanswered);
     let asked = answer.as_ref().map(|answer| answer.asked.clone()).unwrap_or_default();
     let field = |id: &'static str,
                  name: &'static str,
@@ -195,6 +202,9 @@ fn Question(control_planes: Vec<String>, answer: Option<PermissionAnswer>) -> im
                     <span class="text-small text-mute">"The answer has an address that you can share."</span>
                 </p>
             </form>
+            <div class="px-3.5 pt-3 empty:hidden">
+                <ErrorNote what="This cannot be answered" error=unanswered/>
+            </div>
             {answer.map(|answer| view! { <Answer answer/> })}
         </Card>
     }
@@ -203,14 +213,15 @@ fn Question(control_planes: Vec<String>, answer: Option<PermissionAnswer>) -> im
 #[component]
 fn Answer(answer: PermissionAnswer) -> impl IntoView {
     let PermissionAnswer { asked, allowed, trace, holders } = answer;
-    let who = if asked.subject.is_empty() { "you".to_owned() } else { asked.subject };
-    let what = format!(
-        "{} {}, {} on {}",
-        if allowed { "may" } else { "may not" },
-        asked.resource,
-        asked.action,
-        asked.object
-    );
+    let is_self = asked.subject.is_empty();
+    let who = if is_self { "you".to_owned() } else { asked.subject };
+    let verb = match (allowed, is_self) {
+        (true, true) => "have",
+        (true, false) => "has",
+        (false, true) => "lack",
+        (false, false) => "lacks",
+    };
+    let what = format!("{verb} the right {}, {} on {}", asked.resource, asked.action, asked.object);
     let (class, icon) = if allowed { ("note text-healthy", "healthy") } else { ("note text-drift", "stop") };
     let yes = if allowed { "Yes" } else { "No" };
     let holders =

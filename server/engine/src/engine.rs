@@ -368,7 +368,7 @@ impl backend::Access for Engine {
         Box::pin(async move {
             let snapshot = self.index.load();
             let seen = snapshot.seen_by(actor);
-            access::permissions(&snapshot, &seen, self.environments.clone(), actor, ask)
+            Ok(access::permissions(&snapshot, &seen, self.environments.clone(), actor, ask))
         })
     }
 }

@@ -72,17 +72,19 @@ pub fn permissions(
     environments: Vec<String>,
     actor: &Actor,
     ask: AskPermission,
-) -> AppResult<Permissions> {
+) -> Permissions {
     let rights = &snapshot.rights;
     let planes: Vec<String> = seen.planes.keys().cloned().collect();
     let readable: Vec<&String> =
         planes.iter().filter(|plane| rights.allows(actor, Verb::Get, &Object::ControlPlane(plane))).collect();
-    let answer = if ask.resource.is_empty() { None } else { Some(answer(snapshot, seen, actor, ask)?) };
+    let answer =
+        if ask.resource.is_empty() { Ok(None) } else { answer(snapshot, seen, actor, ask).map(Some) };
+    let (answer, unanswered) = answer.map_or_else(|error| (None, Some(error)), |answer| (answer, None));
     let problems = (!readable.is_empty()).then(|| {
         let of_plane = |plane: &&String| rights.plane(plane).map(|it| problems(snapshot, plane, it));
         readable.iter().filter_map(of_plane).flatten().collect()
     });
-    Ok(Permissions {
+    Permissions {
         now: jiff::Timestamp::now().into(),
         actor: actor.name.clone(),
         subject: actor.subject.clone(),
@@ -93,8 +95,9 @@ pub fn permissions(
         control_planes: planes,
         environments,
         answer,
+        unanswered,
         problems,
-    })
+    }
 }
 
 fn roles(rights: &Rights, actor: &Actor) -> Vec<String> {
