@@ -81,7 +81,7 @@ async fn an_act_shows_what_it_changed_and_its_seal() {
         .reads("Groups storefront-devs")
         .reads("Session s-7")
         .reads("Place 48,209 Hash 51d088ac02fe Hash before e2b944107c31")
-        .has("&quot;prune&quot;: true")
+        .reads("{ \"prune\": true }")
         .has(r#"aria-expanded="true""#);
     let page = Arc::new(Fake::default()).get("/audit?event=gone").await;
     assert_eq!(page.status, 404);
