@@ -122,9 +122,8 @@ pub(super) async fn walk(connection: &mut PgConnection, range: Range) -> Result<
             return Ok(Verification::Broken(Break::Rewritten { anchor, found: base.hash }));
         }
     }
-    let mut place = match before(connection, from, base).await? {
-        Some(place) => place,
-        None => return Ok(Verification::Broken(Break::SealMissing { seq: from - 1 })),
+    let Some(mut place) = before(connection, from, base).await? else {
+        return Ok(Verification::Broken(Break::SealMissing { seq: from - 1 }));
     };
     while place.seq < to {
         let links = read(connection, place.seq, to).await?;
