@@ -17,6 +17,9 @@ use engine::{
 };
 use model::{Actor, Timestamp, actor::ActorKind, record::ListEvents};
 
+/// A page, by the number of the round.
+type Asked = Box<dyn Fn(usize) -> ListEvents>;
+
 /// How often each page is asked for.
 const ROUNDS: usize = 100;
 
@@ -66,7 +69,7 @@ async fn fill(db: &Db, events: i64) -> Result<Duration, Box<dyn std::error::Erro
 async fn pages(db: &Db) -> Result<(), Box<dyn std::error::Error>> {
     let any = ListEvents::default;
     let month = |month: i64| Some(Timestamp(1_763_942_400_000 + month * 2_592_000_000));
-    let pages: [(&str, Box<dyn Fn(usize) -> ListEvents>); 9] = [
+    let pages: [(&str, Asked); 9] = [
         ("newest", Box::new(move |_| any())),
         ("by time", Box::new(move |n| ListEvents { to: month(n as i64 % 12), ..any() })),
         ("by actor", Box::new(move |n| ListEvents { who: format!("person-{}", n * 2), ..any() })),
@@ -119,11 +122,7 @@ async fn pages(db: &Db) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-async fn measure(
-    db: &Db,
-    name: &str,
-    query: Box<dyn Fn(usize) -> ListEvents>,
-) -> Result<(), Box<dyn std::error::Error>> {
+async fn measure(db: &Db, name: &str, query: Asked) -> Result<(), Box<dyn std::error::Error>> {
     let reader = RecordReader::new(db.clone(), LastVerification::default());
     let (mut times, mut rows) = (Vec::new(), 0);
     for round in 0..ROUNDS {
