@@ -128,6 +128,7 @@ pub(crate) fn from_values(values: impl Fn(&str) -> Vec<String>) -> ListApplicati
         reverse: last("reverse") == "1",
         page: last("page").parse().unwrap_or(0),
         per_page: last("per_page").parse().unwrap_or(0),
+        cursor: String::new(),
     }
 }
 

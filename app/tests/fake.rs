@@ -276,6 +276,7 @@ impl Fleet for Fake {
             total: self.rows.len() as u32,
             page: 1,
             per_page: 50,
+            next_cursor: None,
             facets,
             control_planes: self.planes.clone(),
             warnings: self.warnings.clone(),

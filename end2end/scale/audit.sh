@@ -17,6 +17,7 @@ as_user() { if ((EUID == 0)); then runuser -u postgres -- env PATH="$PATH" "$@";
 cd /
 FOLDER=$(as_user mktemp -d /tmp/quarterdeck-audit-XXXXXX)
 finish() {
+  cd /
   as_user pg_ctl -D "$FOLDER/data" -m immediate -s stop || true
   rm -rf "$FOLDER"
 }

@@ -3,6 +3,7 @@
 //! Handlers parse, call one method of the backend or of [`Sessions`], and convert. They know no Kubernetes and no SQL;
 //! tests put fakes in the place of both.
 
+mod api;
 mod assets;
 mod auth;
 mod cookie;
@@ -113,7 +114,8 @@ pub fn router(services: Services, settings: Settings, stop: CancellationToken) -
         .route("/auth/{provider}/callback", get(auth::finish_at_provider))
         .route("/auth/logout", post(auth::sign_out))
         .route("/auth/theme", post(auth::choose_theme));
-    let routes = pages(&state).merge(machines).merge(forms).merge(assets::routes(&site_root));
+    let routes =
+        pages(&state).merge(machines).merge(api::routes()).merge(forms).merge(assets::routes(&site_root));
 
     let routes = middleware::wrap(routes, &state).map_err(Error::PublicUrl)?;
     Ok(routes.with_state(state))

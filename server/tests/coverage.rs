@@ -6,12 +6,15 @@ use leptos_axum::generate_route_list;
 
 use crate::support::{Ask, House};
 
+/// What the sign-in page asks before anybody is signed in.
+const OPEN: [&str; 1] = ["/fn/get_sign_in"];
+
 #[tokio::test]
 async fn no_server_function_answers_without_a_session() {
     let house = House::on_loopback();
     let functions: Vec<_> = server_fn_paths().collect();
     assert!(functions.len() >= 10, "{functions:?}");
-    for (path, method) in functions {
+    for (path, method) in functions.into_iter().filter(|(path, _)| !OPEN.contains(path)) {
         let ask = || Ask::new(method.as_str(), path, axum::body::Body::empty());
         let answer = ask().of(&house).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}");

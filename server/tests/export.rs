@@ -37,6 +37,5 @@ async fn an_export_that_is_refused_is_a_problem_and_no_file() {
     answer.problem("not_found");
     let answer = Ask::get("/audit/export?format=xlsx").signed_in(&house).of(&house).await;
     answer.problem("invalid");
-    let answer = Ask::get("/audit/export").of(&house).await;
-    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    Ask::get("/audit/export").of(&house).await.leads_to("/login?next=/audit/export");
 }

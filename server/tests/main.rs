@@ -1,5 +1,6 @@
 //! The HTTP side against fakes, through the very router that the program serves.
 
+mod api;
 mod assets;
 mod config;
 mod coverage;
@@ -9,7 +10,6 @@ mod law;
 mod listen;
 mod live;
 mod rbac;
-
 mod safety;
 mod sign_in;
 mod support;

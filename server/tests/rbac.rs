@@ -83,6 +83,12 @@ fn the_answers_are_those_of_argocd() {
     const QUESTIONS: usize = 4;
     // Without the lab there is nothing to compare with; CI has it.
     let Some(argocd) = argocd() else { return };
+    // It wants a cluster to be named, and asks it nothing.
+    let kubeconfig = file(
+        "nowhere.kubeconfig",
+        "apiVersion: v1\nkind: Config\ncurrent-context: x\nclusters: [{name: x, cluster: {server: 'http://127.0.0.1:9'}}]\n\
+         users: [{name: x, user: {}}]\ncontexts: [{name: x, context: {cluster: x, user: x}}]\n",
+    );
     let subjects = ["ann", "bob", "team-a", "role:x", "role:y", "role:readonly"];
     let resources = ["applications", "clusters", "projects", "*", "{applications,projects}", "app*"];
     let actions = ["get", "sync", "update/*", "*", "{get,sync}", "[gs]*", "action/*"];
@@ -129,9 +135,15 @@ fn the_answers_are_those_of_argocd() {
                 .args(question)
                 .args(["--strict=false", "--default-role", default, "--policy-file"])
                 .arg(&policy)
+                .env("KUBECONFIG", &kubeconfig)
                 .output()
                 .expect("runs");
-            let theirs = String::from_utf8_lossy(&theirs.stdout).trim() == "Yes";
+            let said_there = String::from_utf8_lossy(&theirs.stdout);
+            let theirs = match said_there.trim() {
+                "Yes" => true,
+                "No" => false,
+                _ => panic!("argocd does not answer: {}", String::from_utf8_lossy(&theirs.stderr)),
+            };
             assert_eq!(ours, theirs, "{question:?} with default {default:?} on\n{text}\nours: {said}");
         }
     }

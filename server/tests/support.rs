@@ -15,7 +15,7 @@ use server::http::{self, Services};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use ask::{Ask, Events};
-pub(crate) use fakes::{FakeFleet, FakeReadiness, FakeSessions, PASSWORD};
+pub(crate) use fakes::{API_TOKEN, FakeFleet, FakeReadiness, FakeSessions, PASSWORD};
 
 /// The program without its engine.
 pub(crate) struct House {

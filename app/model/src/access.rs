@@ -9,6 +9,7 @@ pub const LONGEST_TOKEN_DAYS: u32 = 365;
 
 /// How one may sign in. Everybody may know it.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignInOptions {
     /// The identity providers, in the order of the settings.
     pub providers: Vec<ProviderLink>,
@@ -20,6 +21,7 @@ pub struct SignInOptions {
 
 /// An identity provider on the sign-in page.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProviderLink {
     pub id: String,
     pub name: String,
@@ -27,6 +29,7 @@ pub struct ProviderLink {
 
 /// The sessions that live.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionList {
     pub now: Timestamp,
     /// Newest first, at most 200.
@@ -39,6 +42,7 @@ pub struct SessionList {
 
 /// A session that lives.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionRow {
     pub id: String,
     pub actor: String,
@@ -56,6 +60,7 @@ pub struct SessionRow {
 
 /// API tokens.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenList {
     pub now: Timestamp,
     /// Newest first, at most 200; those that ended within 30 days are among them.
@@ -68,6 +73,7 @@ pub struct TokenList {
 
 /// An API token, without its secret.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenRow {
     pub id: String,
     pub name: String,
@@ -82,6 +88,7 @@ pub struct TokenRow {
 
 /// Asks for a new API token.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreateToken {
     pub name: String,
     /// Lines of `<resource>, <action>, <object>`.
@@ -92,6 +99,7 @@ pub struct CreateToken {
 
 /// A new API token, shown this once.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreatedToken {
     pub row: TokenRow,
     /// The secret.
@@ -106,6 +114,7 @@ impl std::fmt::Debug for CreatedToken {
 
 /// Asks who may do something.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams))]
 #[serde(default)]
 pub struct AskPermission {
     /// Empty for the first one.
@@ -121,6 +130,7 @@ pub struct AskPermission {
 
 /// What the Permissions page shows.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Permissions {
     pub now: Timestamp,
     pub actor: String,
@@ -142,6 +152,7 @@ pub struct Permissions {
 
 /// What the actor can do with Applications, in each environment.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Capability {
     /// E.g. `Sync`.
     pub act: String,
@@ -153,6 +164,7 @@ pub struct Capability {
 
 /// Who may do what was asked, and why.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PermissionAnswer {
     pub asked: AskPermission,
     pub allowed: bool,
@@ -164,6 +176,7 @@ pub struct PermissionAnswer {
 
 /// What one policy said.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TraceStep {
     /// E.g. `argocd-rbac-cm`.
     pub policy: String,
@@ -178,6 +191,7 @@ pub struct TraceStep {
 
 /// A line that does not do what it seems to do.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PolicyProblem {
     pub control_plane: String,
     /// The ConfigMap or project.

@@ -10,6 +10,7 @@ use crate::{
 
 /// What names an Application in the fleet.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApplicationId {
     pub control_plane: String,
     pub namespace: String,
@@ -18,6 +19,7 @@ pub struct ApplicationId {
 
 /// One line of a list of Applications.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApplicationRow {
     pub id: ApplicationId,
     pub project: String,
@@ -50,6 +52,7 @@ pub struct ApplicationRow {
 
 /// Where the last operation stands.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OperationState {
     pub phase: Phase,
     pub started_at: Option<Timestamp>,
@@ -58,6 +61,7 @@ pub struct OperationState {
 
 /// What a list of Applications asks for; all of it is in the URL. Empty filters take all.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct ListApplications {
     /// Free text: matches name, app, cluster, project, namespace, version and revision, without case.
@@ -76,6 +80,9 @@ pub struct ListApplications {
     pub page: u32,
     /// 10 to 200; 0 is the default of 50.
     pub per_page: u32,
+    /// For machines: the rows that follow this place, in the order of their ids; `start` for the first. Sort and page
+    /// then do not count, and what comes or goes meanwhile moves no row to another page.
+    pub cursor: String,
 }
 
 impl ListApplications {
@@ -89,6 +96,7 @@ impl ListApplications {
 
 /// The columns that a list of Applications can be sorted by.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SortBy {
     /// Worst first: what needs a person before what does not, prod before others.
@@ -106,6 +114,7 @@ pub enum SortBy {
 
 /// One page of a list of Applications.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApplicationList {
     /// The moment that the ages count against.
     pub now: Timestamp,
@@ -117,6 +126,8 @@ pub struct ApplicationList {
     /// The page that this is, from 1, and how many rows a page has.
     pub page: u32,
     pub per_page: u32,
+    /// The place that the next rows follow, where a cursor was given and more come.
+    pub next_cursor: Option<String>,
     pub facets: Facets,
     /// The control planes, also those that do not answer.
     pub control_planes: Vec<ControlPlane>,
@@ -125,6 +136,7 @@ pub struct ApplicationList {
 
 /// The values of each filter with their counts, after the other filters.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Facets {
     pub health: Vec<FacetValue>,
     pub sync: Vec<FacetValue>,
@@ -136,6 +148,7 @@ pub struct Facets {
 
 /// One value of a filter.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FacetValue {
     /// The value as it stands in the URL.
     pub value: String,
@@ -144,6 +157,7 @@ pub struct FacetValue {
 
 /// The page of one Application.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApplicationDetail {
     pub now: Timestamp,
     pub row: ApplicationRow,
@@ -170,6 +184,7 @@ pub struct ApplicationDetail {
 
 /// A source of manifests.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Source {
     pub repo_url: String,
     /// The path in the repository, or the chart's name.
@@ -182,6 +197,7 @@ pub struct Source {
 
 /// How the Application follows Git.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SyncPolicy {
     pub auto_sync: bool,
     pub prune: bool,
@@ -193,6 +209,7 @@ pub struct SyncPolicy {
 
 /// What the sync windows say to a person who would sync now.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WindowVerdict {
     pub allowed: bool,
     /// E.g. "a deny window (0 22 * * *, 8h, Europe/Berlin) of project payments is open".
@@ -201,6 +218,7 @@ pub struct WindowVerdict {
 
 /// A condition that Argo CD reports.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Condition {
     pub kind: String,
     pub message: String,
@@ -209,6 +227,7 @@ pub struct Condition {
 
 /// A resource of an Application.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Resource {
     pub group: String,
     pub version: String,
@@ -231,6 +250,7 @@ pub struct Resource {
 
 /// Who says what the health of a resource is.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum HealthSource {
     /// The Application carries it.
@@ -243,6 +263,7 @@ pub enum HealthSource {
 
 /// The operation that runs or ran last, in full.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OperationDetail {
     pub phase: Phase,
     pub message: String,
@@ -264,6 +285,7 @@ pub struct OperationDetail {
 
 /// What an operation did to one resource.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResourceResult {
     pub kind: String,
     pub namespace: String,

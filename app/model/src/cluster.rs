@@ -10,6 +10,7 @@ use crate::{
 
 /// What names a cluster in the fleet.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClusterId {
     pub control_plane: String,
     pub name: String,
@@ -17,6 +18,7 @@ pub struct ClusterId {
 
 /// One line of the list of clusters. A number that is not known is none, never an old one.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClusterRow {
     pub id: ClusterId,
     /// The URL of its API server.
@@ -44,6 +46,7 @@ pub struct ClusterRow {
 
 /// Nodes of a cluster.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeCounts {
     pub ready: u32,
     pub total: u32,
@@ -53,6 +56,7 @@ pub struct NodeCounts {
 
 /// What is in use of what can be allocated.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Usage {
     pub used: u64,
     pub allocatable: u64,
@@ -70,6 +74,7 @@ impl Usage {
 
 /// All clusters.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClusterList {
     pub now: Timestamp,
     pub control_planes: Vec<ControlPlane>,
@@ -80,6 +85,7 @@ pub struct ClusterList {
 
 /// The page of one cluster.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ClusterDetail {
     pub now: Timestamp,
     pub row: ClusterRow,
@@ -97,6 +103,7 @@ pub struct ClusterDetail {
 
 /// A node of a cluster.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Node {
     pub name: String,
     pub ready: bool,
@@ -110,6 +117,7 @@ pub struct Node {
 
 /// A pod that is not ready.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Pod {
     pub namespace: String,
     pub name: String,

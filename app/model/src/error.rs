@@ -13,6 +13,7 @@ pub type AppResult<T> = Result<T, AppError>;
 ///
 /// A closed set, always shown as text: without JavaScript it comes back through the URL, where anybody could craft one.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize, thiserror::Error)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum AppError {
     /// Nobody is signed in, or the session ended.

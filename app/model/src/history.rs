@@ -10,6 +10,7 @@ use crate::{
 
 /// One line of the history of an Application.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HistoryEntry {
     /// The Application; so that lists over all of them can name it.
     pub application: ApplicationId,
@@ -21,6 +22,7 @@ pub struct HistoryEntry {
 
 /// What happened.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum HistoryEvent {
     /// A sync operation.

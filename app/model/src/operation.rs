@@ -6,6 +6,7 @@ use crate::application::{ApplicationId, WindowVerdict};
 
 /// Names a resource of an Application: `group/kind/namespace/name`, the group empty for the core.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ResourceRef {
     pub group: String,
     pub kind: String,
@@ -29,6 +30,7 @@ impl ResourceRef {
 
 /// What a sync would do; asked for before it is done.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SyncPreview {
     /// The environment that has to be typed, where it is protected.
     pub typed_environment: Option<String>,
@@ -45,6 +47,7 @@ pub struct SyncPreview {
 
 /// Asks for a sync.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct SyncApplication {
     pub id: ApplicationId,
@@ -58,6 +61,7 @@ pub struct SyncApplication {
 
 /// How an Application is compared with Git again.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RefreshKind {
     /// Resolves the revision anew.
@@ -69,6 +73,7 @@ pub enum RefreshKind {
 
 /// What came of an act.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Outcome {
     /// The id of the act in the record.
     pub audit_id: String,

@@ -12,6 +12,7 @@ use crate::{
 
 /// The first page.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Overview {
     pub now: Timestamp,
     pub apps: u32,
@@ -30,6 +31,7 @@ pub struct Overview {
 
 /// Counts of Applications; each is a filter of the list.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Counts {
     /// By health, those alone whose state is live.
     pub health: Vec<(Health, u32)>,
@@ -48,6 +50,7 @@ pub struct Counts {
 
 /// Something that needs a person.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Attention {
     Application(Box<ApplicationRow>),
@@ -56,6 +59,7 @@ pub enum Attention {
 
 /// The counts in the sidebar.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Navigation {
     pub applications: u32,
     pub unreachable_clusters: u32,

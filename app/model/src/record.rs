@@ -11,6 +11,7 @@ pub const MOST_PER_PAGE: u32 = 200;
 
 /// Which events are asked for; all of it is in the URL. Empty filters take all, and all that are set must hold.
 #[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema, utoipa::IntoParams))]
 #[serde(default)]
 pub struct ListEvents {
     /// The actor's name.
@@ -104,6 +105,7 @@ fn moment(text: &str) -> Option<Timestamp> {
 
 /// What came of an act.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EventOutcome {
     /// It is asked for, and has not ended.
@@ -150,6 +152,7 @@ impl EventOutcome {
 
 /// One act in the list: its outcome, or its intent while it has none.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Event {
     pub id: String,
     pub at: Timestamp,
@@ -169,6 +172,7 @@ pub struct Event {
 
 /// One page of acts, newest first.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EventList {
     pub now: Timestamp,
     pub events: Vec<Event>,
@@ -181,6 +185,7 @@ pub struct EventList {
 
 /// Where the chain stands.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChainStatus {
     /// The newest seal.
     pub head: Option<Head>,
@@ -198,6 +203,7 @@ pub struct ChainStatus {
 
 /// A place in the chain, with its hash in hexadecimal.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Head {
     pub seq: u64,
     pub hash: String,
@@ -205,6 +211,7 @@ pub struct Head {
 
 /// All that the record has on one act.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EventDetail {
     pub now: Timestamp,
     /// The intent; where retention removed it, the outcome.
@@ -227,6 +234,7 @@ pub struct EventDetail {
 
 /// One value that an act changed.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Difference {
     /// E.g. `spec.replicas`.
     pub path: String,
@@ -236,6 +244,7 @@ pub struct Difference {
 
 /// The seal of an event.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Seal {
     pub seq: u64,
     pub hash: String,
@@ -245,6 +254,7 @@ pub struct Seal {
 
 /// The formats of an export.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
     /// One JSON object on each line, with all that verification needs.
@@ -254,6 +264,7 @@ pub enum ExportFormat {
 
 /// A part of an export; the next part follows `next`.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExportPart {
     /// The place before the first event that is at hand.
     pub after: Head,
@@ -264,6 +275,7 @@ pub struct ExportPart {
 
 /// An event with its seal, in the order of the export.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SealedEvent {
     pub seq: u64,
     pub hash: String,
@@ -275,6 +287,7 @@ pub struct SealedEvent {
 /// Its fields stand in the order of their names, so its compact JSON is its canonical form. A field is never added
 /// here without a new beginning of the chain.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CanonicalEvent {
     pub actor: String,
     pub actor_groups: Vec<String>,

@@ -6,6 +6,7 @@ use crate::Timestamp;
 
 /// Argo CD's health codes, from best to worst (gitops-engine `pkg/health/health.go`).
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Health {
     Healthy,
     Suspended,
@@ -41,6 +42,7 @@ impl Health {
 
 /// Whether the live state equals the one in Git.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Sync {
     Synced,
     OutOfSync,
@@ -74,6 +76,7 @@ impl Sync {
 
 /// Where a sync operation stands.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Phase {
     /// `operation` is written, and the controller has not picked it up.
     Requested,
@@ -114,6 +117,7 @@ impl Phase {
 
 /// How fresh our knowledge of a control plane or a cluster is.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Freshness {
     /// First contact is being made.
@@ -145,6 +149,7 @@ impl Freshness {
 
 /// The environment of an Application, and why we say so.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Environment {
     /// One environment, with the reason in words.
@@ -180,6 +185,7 @@ impl Environment {
 
 /// An object that cannot be read or does not do its work, shown so that nobody misses it in silence.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Warning {
     /// The control plane of the object.
     pub control_plane: String,
@@ -191,6 +197,7 @@ pub struct Warning {
 
 /// Tells which control planes do not answer, for the banner.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ControlPlane {
     pub name: String,
     pub freshness: Freshness,

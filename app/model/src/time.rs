@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A moment, in milliseconds since the Unix epoch (UTC).
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Timestamp(pub i64);
 

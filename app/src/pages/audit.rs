@@ -348,7 +348,7 @@ fn Row(event: Event, is_open: bool, query: ListEvents) -> impl IntoView {
                 {event.observed.then(|| view! { <span class="badge badge-plain ml-1.5">"observed"</span> })}
                 <span class="block text-small wrap-anywhere text-mute sm:hidden">{narrow}</span>
             </td>
-            <td class="hidden wrap-anywhere text-soft sm:table-cell">{event.object.clone()}</td>
+            <td class="hidden min-w-48 wrap-anywhere text-soft sm:table-cell lg:min-w-72">{event.object.clone()}</td>
             <td>
                 <OutcomeStatus outcome=event.outcome/>
             </td>

@@ -7,7 +7,15 @@ use std::{
     time::Duration,
 };
 
-use engine::{db::Db, tasks::Tasks};
+use engine::{
+    DatabaseSetting,
+    audit::{
+        OwnedRecord,
+        verify::{Range, Verification},
+    },
+    db::Db,
+    tasks::Tasks,
+};
 use tokio::time::{Instant, sleep};
 
 /// A data directory that is removed at the end, its server killed.
@@ -35,6 +43,25 @@ impl Drop for DataDir {
         }
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+#[tokio::test]
+async fn the_record_is_verified_beside_the_program_that_runs_the_server() {
+    let (folder, tasks) = (DataDir::new("record"), Tasks::default());
+    let setting = DatabaseSetting::Private(Some(folder.0.clone()));
+    let missing = OwnedRecord::open(&setting).await.expect_err("nothing runs").to_string();
+    assert!(missing.contains("start `quarterdeck serve`"), "{missing}");
+
+    let (db, server) = Db::private(&folder.0, &tasks).await.expect("starts");
+    let mut record = OwnedRecord::open(&setting).await.expect("opens");
+    let found = record.verify(Range::default()).await.expect("walks");
+    assert!(matches!(found, Verification::Whole(whole) if whole.events == 0));
+    drop(record);
+
+    tasks.shutdown().await;
+    db.close().await;
+    server.stop().await.expect("stops");
+    assert!(OwnedRecord::open(&setting).await.is_err(), "its socket is gone");
 }
 
 #[tokio::test]

@@ -110,6 +110,16 @@ pub(super) async fn require_session(
         return next.run(request).await;
     }
     let caller = Caller::of(request.extensions());
+    if let Some(token) = bearer(&request) {
+        return match http.services.sessions.actor_of_token(token, &caller).await {
+            Ok(Some(actor)) => {
+                request.extensions_mut().insert(actor);
+                next.run(request).await
+            }
+            Ok(None) => Failure(AppError::Unauthenticated).into_response(),
+            Err(error) => Failure(error).into_response(),
+        };
+    }
     match find_session(&http, request.headers(), caller).await {
         Ok(Some(session)) => {
             request.extensions_mut().insert(session.actor.clone());
@@ -221,7 +231,8 @@ pub(super) fn same_site_path(path: &str) -> Option<&str> {
     let is_ours = path.starts_with('/') && !path.starts_with("//");
     // Browsers read a backslash as a slash, and drop tabs and line ends.
     let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let is_page = !["/auth/", "/fn/", "/events", LOGIN].iter().any(|machine| path.starts_with(machine));
+    let is_page =
+        !["/auth/", "/fn/", "/api/", "/events", LOGIN].iter().any(|machine| path.starts_with(machine));
     (is_ours && is_plain && is_page).then_some(path)
 }
 
@@ -239,6 +250,15 @@ async fn find_session(http: &HttpState, headers: &HeaderMap, caller: Caller) -> 
     let Some(token) = session_token(http, headers) else { return Ok(None) };
     let actor = http.services.sessions.actor_of(token, &caller).await?;
     Ok(actor.map(|actor| Session { token: token.to_owned(), actor, caller }))
+}
+
+/// Returns the API token of a request to the API; elsewhere tokens do not count.
+fn bearer(request: &Request) -> Option<&str> {
+    let is_api =
+        request.uri().path().strip_prefix(super::api::PREFIX).is_some_and(|rest| rest.starts_with('/'));
+    let value = request.headers().get(header::AUTHORIZATION).filter(|_| is_api)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn session_token<'a>(http: &HttpState, headers: &'a HeaderMap) -> Option<&'a str> {
@@ -268,7 +288,7 @@ fn attempt_cookie(http: &HttpState, secret: &str, attributes: &str) -> String {
 
 fn ask_to_sign_in(request: &Request) -> Response {
     let (path, headers) = (request.uri().path(), request.headers());
-    let is_machine = path.starts_with("/fn/") || path == "/events";
+    let is_machine = ["/fn/", "/api/"].iter().any(|prefix| path.starts_with(prefix)) || path == "/events";
     if !is_machine {
         let next = request.uri().path_and_query().map_or("/", |path| path.as_str());
         return to_login(None, next);

@@ -5,8 +5,9 @@
 //! owner of the tables, by hand; the program's role cannot.
 
 use std::{
-    fs::{self, File},
+    fs::{self, OpenOptions},
     io::{BufWriter, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -94,7 +95,8 @@ async fn check(connection: &mut PgConnection, last: u64) -> Result<Place> {
 async fn write(connection: &mut PgConnection, base: Place, last: Place, export: &Path) -> Result<u64> {
     let io =
         |source| Error::Io { what: format!("the file {} could not be written", export.display()), source };
-    let file = File::create_new(export).map_err(io)?;
+    // The record names people and addresses: the file is its owner's alone.
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(export).map_err(io)?;
     let mut file = BufWriter::new(file);
     let head = json!({"format": FORMAT, "after_seq": base.seq, "after_hash": base.hash.to_string()});
     writeln!(file, "{head}").map_err(io)?;

@@ -7,7 +7,8 @@ use std::{cmp::Ordering, sync::Arc};
 use model::{
     Timestamp,
     application::{
-        ApplicationList, ApplicationRow, FacetValue, Facets, ListApplications, OperationState, SortBy,
+        ApplicationId, ApplicationList, ApplicationRow, FacetValue, Facets, ListApplications, OperationState,
+        SortBy,
     },
     cluster::{ClusterDetail, ClusterId, ClusterList, ClusterRow},
     history::HistoryEntry,
@@ -178,13 +179,23 @@ pub fn application_list(snapshot: &Snapshot, query: &ListApplications, now: Time
             Verdict::Hidden => {}
         }
     }
-    sort(snapshot, &mut matching, query);
+    if query.cursor.is_empty() {
+        sort(snapshot, &mut matching, query);
+    }
     let per_page = if query.per_page == 0 { PER_PAGE } else { query.per_page.clamp(10, MOST_PER_PAGE) };
     let total_matching = count(matching.len());
     let pages = total_matching.div_ceil(per_page).max(1);
     let page = query.page.clamp(1, pages);
-    let skip = (page - 1) as usize * per_page as usize;
-    let rows = matching.iter().skip(skip).take(per_page as usize);
+    let skip = if query.cursor.is_empty() {
+        (page - 1) as usize * per_page as usize
+    } else {
+        // Rows come in the order of their ids.
+        matching.partition_point(|row| !comes_after(&row.id, &query.cursor))
+    };
+    let shown: Vec<_> = matching.iter().skip(skip).take(per_page as usize).collect();
+    let goes_on = !query.cursor.is_empty() && skip + shown.len() < matching.len();
+    let next_cursor = shown.last().filter(|_| goes_on).map(|row| place_of(&row.id));
+    let rows = shown.into_iter();
     ApplicationList {
         now,
         rows: rows.map(|row| application_row(snapshot, row, now)).collect(),
@@ -192,10 +203,27 @@ pub fn application_list(snapshot: &Snapshot, query: &ListApplications, now: Time
         total: count(snapshot.rows.len()),
         page,
         per_page,
+        next_cursor,
         facets: filter.facets(&counts),
         control_planes: control_planes(snapshot),
         warnings: snapshot.warnings.clone(),
     }
+}
+
+/// The cursor before the first row.
+const START: &str = "start";
+
+/// A row's place as a cursor: no part of an id has a slash.
+fn place_of(id: &ApplicationId) -> String {
+    format!("{}/{}/{}", id.control_plane, id.namespace, id.name)
+}
+
+/// A cursor that is no place of ours comes before everything, or after: it shows no more than any other.
+fn comes_after(id: &ApplicationId, cursor: &str) -> bool {
+    let mut parts = cursor.splitn(3, '/');
+    let mut part = || parts.next().unwrap_or_default();
+    cursor == START
+        || (id.control_plane.as_str(), id.namespace.as_str(), id.name.as_str()) > (part(), part(), part())
 }
 
 fn count(length: usize) -> u32 {

@@ -462,3 +462,23 @@ fn a_broken_policy_leaves_the_last_good_one_in_force_and_is_told() {
     assert!(!snapshot.warnings.iter().any(|it| it.what.contains("argocd-rbac-cm")));
     assert_eq!(snapshot.seen_by(&devs).rows.len(), 0);
 }
+
+#[test]
+fn a_cursor_goes_through_all_rows_once_whatever_comes_meanwhile() {
+    let mut fleet = Fleet::new();
+    for number in 10..40 {
+        fleet.put(application(&format!("app-{number}"), "dev", "Healthy", "Synced"));
+    }
+    let mut seen = Vec::new();
+    let mut cursor = "start".to_owned();
+    loop {
+        let list = fleet.list(&ListApplications { cursor, per_page: 12, ..Default::default() });
+        seen.extend(list.rows.into_iter().map(|row| row.id.name));
+        // What comes before the place is not seen, and moves nothing.
+        fleet.put(application(&format!("aaa-{}", seen.len()), "dev", "Healthy", "Synced"));
+        let Some(next) = list.next_cursor else { break };
+        cursor = next;
+    }
+    let expected: Vec<_> = (10..40).map(|number| format!("app-{number}")).collect();
+    assert_eq!(seen, expected);
+}

@@ -1,0 +1,90 @@
+//! The API: who may come to it, what it says of itself, and that this is true.
+
+use axum::{body::Body, http::StatusCode};
+use serde_json::Value;
+
+use crate::support::{API_TOKEN, Ask, House};
+
+/// Returns the method and path of each call that the description has, with names in the place of parameters.
+async fn calls(house: &House) -> Vec<(String, String)> {
+    let description = Ask::get("/api/v1/openapi.json").signed_in(house).of(house).await;
+    let description: Value = serde_json::from_str(&description.text).expect("JSON");
+    let paths = description["paths"].as_object().expect("paths");
+    let of_path = |(path, methods): (&String, &Value)| {
+        let path = path.replace(['{', '}'], "");
+        let methods = methods.as_object().expect("methods");
+        methods.keys().map(|method| (method.to_uppercase(), path.clone())).collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(of_path).collect()
+}
+
+#[tokio::test]
+async fn every_call_that_is_described_is_there_and_for_nobody_without_a_session_or_token() {
+    let house = House::on_loopback();
+    let calls = calls(&house).await;
+    assert!(calls.len() >= 17, "{calls:?}");
+    for (method, path) in calls {
+        let ask = || Ask::new(&method, &path, Body::empty());
+        let stranger = ask().of(&house).await;
+        assert_eq!(stranger.status, StatusCode::UNAUTHORIZED, "{method} {path}");
+        stranger.problem("unauthenticated");
+        for wrong in ["Bearer qd_guessed", "Basic YTpi", "Bearer", ""] {
+            let answer = ask().with("authorization", wrong).of(&house).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path} with {wrong:?}");
+        }
+        let known = ask().with("authorization", &format!("Bearer {API_TOKEN}")).of(&house).await;
+        assert!(
+            ![StatusCode::UNAUTHORIZED, StatusCode::METHOD_NOT_ALLOWED].contains(&known.status),
+            "{method} {path}: {}",
+            known.status
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_token_counts_on_the_api_alone() {
+    let house = House::on_loopback();
+    for path in [
+        "/",
+        "/applications",
+        "/audit/export",
+        "/events?view=1",
+        "/fn/get_overview",
+        "/api/v1",
+        "/api/v12/overview",
+    ] {
+        let answer = Ask::get(path).with("authorization", &format!("Bearer {API_TOKEN}")).of(&house).await;
+        assert_ne!(answer.status, StatusCode::OK, "{path}");
+        assert!(
+            [StatusCode::UNAUTHORIZED, StatusCode::SEE_OTHER].contains(&answer.status),
+            "{path}: {}",
+            answer.status
+        );
+    }
+    let overview =
+        Ask::get("/api/v1/overview").with("authorization", &format!("bearer {API_TOKEN}")).of(&house).await;
+    assert_eq!(overview.status, StatusCode::OK);
+    assert!(overview.text.contains("\"applications\":0"), "{}", overview.text);
+}
+
+#[tokio::test]
+async fn a_wrong_body_is_a_problem_with_its_place() {
+    let house = House::on_loopback();
+    let path = "/api/v1/applications/lab/argocd/web/sync";
+    for (body, says) in [("{\"prune\": 1}", "prune"), ("{\"delete\": true}", "delete"), ("{", "EOF")] {
+        let answer = Ask::new("POST", path, Body::from(body))
+            .with("content-type", "application/json")
+            .signed_in(&house)
+            .of(&house)
+            .await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        answer.problem("invalid");
+        assert!(answer.text.contains(says), "{}", answer.text);
+    }
+    let form = Ask::new("POST", path, Body::from("prune=true"))
+        .with("content-type", "application/x-www-form-urlencoded")
+        .signed_in(&house)
+        .of(&house)
+        .await;
+    assert_eq!(form.status, StatusCode::UNPROCESSABLE_ENTITY, "a form of another site is no JSON");
+}
