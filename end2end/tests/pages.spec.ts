@@ -3,7 +3,14 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, goto, open, pages, test } from '../support/pages.ts';
 
-const everyPage = [...pages.map((page) => ({ ...page, show: open })), { name: 'more', path: '/menu', heading: 'More', show: goto }];
+const stillPages = [
+  { name: 'audit', path: '/audit', heading: 'Audit' },
+  { name: 'permissions', path: '/permissions?resource=applications&action=sync&object=web-app-prod', heading: 'Permissions' },
+  { name: 'sessions', path: '/settings/sessions', heading: 'Settings' },
+  { name: 'tokens', path: '/settings/tokens', heading: 'Settings' },
+  { name: 'more', path: '/menu', heading: 'More' },
+];
+const everyPage = [...pages.map((page) => ({ ...page, show: open })), ...stillPages.map((page) => ({ ...page, show: goto }))];
 
 for (const { name, path, heading, show } of everyPage) {
   for (const colorScheme of ['dark', 'light'] as const) {
