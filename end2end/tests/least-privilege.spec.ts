@@ -88,8 +88,8 @@ async function refuses(config: string) {
     ['list', 'configmaps', '-A'],
     ['patch', 'deployments', '-A'],
     ['delete', 'pods', '-A'],
-    ['create', 'pods/exec', '-A'],
-    ['get', 'pods/log', '-A'],
+    ['create', 'pods', '--subresource=exec', '-A'],
+    ['get', 'pods', '--subresource=log', '-A'],
     ['impersonate', 'users'],
   ]) {
     expect(await can('dev', ...what), `dev: ${what.join(' ')}`).toBe(false);
