@@ -249,6 +249,8 @@ impl Fleet for Fake {
         self.answer(Ok(Navigation {
             applications: self.rows.len() as u32,
             unreachable_clusters: 1,
+            may_read_record: true,
+            breaks_glass: !self.sign_in.providers.is_empty(),
             actor: actor.name.clone(),
         }))
     }

@@ -76,6 +76,9 @@ pub struct Flags {
     /// The folder with the files for the browser [default: `site` beside the program, else target/site].
     #[arg(long, env = "QUARTERDECK_SITE_ROOT", value_name = "FOLDER")]
     pub site_root: Option<PathBuf>,
+    /// How many requests one actor may make in a minute, and a tenth as many acts [default: 3000].
+    #[arg(long, env = "QUARTERDECK_REQUESTS_PER_MINUTE", value_name = "COUNT")]
+    pub requests_per_minute: Option<NonZeroU32>,
     /// The form of the log [default: text].
     #[arg(long, env = "QUARTERDECK_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -168,6 +171,10 @@ impl Config {
             http: http::Settings {
                 public_url: public_url(flags.public_url.or(file.public_url), listen)?,
                 trusted_proxies: flags.trusted_proxies.or(file.trusted_proxies).unwrap_or_default(),
+                requests_per_minute: flags
+                    .requests_per_minute
+                    .or(file.requests_per_minute)
+                    .map_or(http::REQUESTS_PER_MINUTE, NonZeroU32::get),
                 site_root: flags.site_root.or(file.site_root).unwrap_or_else(find_site),
             },
             log_format: flags.log_format.or(file.log_format).unwrap_or_default(),
@@ -221,6 +228,7 @@ struct File {
     data_dir: Option<PathBuf>,
     admin_password_file: Option<PathBuf>,
     site_root: Option<PathBuf>,
+    requests_per_minute: Option<NonZeroU32>,
     log_format: Option<LogFormat>,
     log: Option<String>,
 }

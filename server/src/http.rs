@@ -14,6 +14,7 @@ mod health;
 mod listen;
 mod metrics;
 mod middleware;
+mod rate_limit;
 mod services;
 
 use std::{path::PathBuf, sync::Arc};
@@ -35,6 +36,7 @@ use error_page::Failure;
 use events::Streams;
 pub use listen::{Limits, answer};
 use metrics::HttpMetrics;
+use rate_limit::Rates;
 pub use middleware::Caller;
 pub use services::{Later, Readiness, Services, Sessions, SignInStep};
 
@@ -48,7 +50,12 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
     /// The folder with `pkg/`, `fonts/` and the icons.
     pub site_root: PathBuf,
+    /// How many requests one actor may make in a minute; a tenth of that are acts, and a fifth for strangers.
+    pub requests_per_minute: u32,
 }
+
+/// The limit where nothing is set: far above what people do, far below what harms others.
+pub const REQUESTS_PER_MINUTE: u32 = 3000;
 
 /// What cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +80,7 @@ struct HttpState {
     leptos: LeptosOptions,
     metrics: Arc<HttpMetrics>,
     streams: Streams,
+    rates: Arc<Rates>,
     /// The id of the build; a page of another one asks for a reload.
     build: Arc<str>,
     /// Cancelled when the program stops.
@@ -90,10 +98,12 @@ pub fn router(services: Services, settings: Settings, stop: CancellationToken) -
     let site_root = settings.site_root.clone();
     let build =
         assets::build_id(&site_root).map_err(|source| Error::NoSite { folder: site_root.clone(), source })?;
+    let rates = Arc::new(Rates::new(settings.requests_per_minute));
     let state = HttpState {
         settings: Arc::new(settings),
         leptos: leptos_options(&site_root),
         metrics: Arc::default(),
+        rates,
         streams: Streams::new(services.metrics.streams_open.clone()),
         services,
         build: build.into(),

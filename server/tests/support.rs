@@ -48,6 +48,7 @@ impl House {
             public_url: public_url.parse().expect("a public URL"),
             trusted_proxies: Vec::new(),
             site_root: site(),
+            requests_per_minute: http::REQUESTS_PER_MINUTE,
         };
         let cookie = settings.public_url.session_cookie();
         let stop = CancellationToken::new();

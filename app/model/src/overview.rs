@@ -63,6 +63,10 @@ pub enum Attention {
 pub struct Navigation {
     pub applications: u32,
     pub unreachable_clusters: u32,
+    /// Whether the actor may read anything of the record.
+    pub may_read_record: bool,
+    /// Whether the actor is the local administrator, in beside single sign-on.
+    pub breaks_glass: bool,
     /// Who is signed in.
     pub actor: String,
 }

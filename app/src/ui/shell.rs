@@ -60,6 +60,9 @@ pub(crate) fn Frame(children: Children) -> impl IntoView {
         move || path.get(),
         |_| async move { get_navigation().await.unwrap_or_default() },
     );
+    let glass = move || {
+        navigation.get().filter(|navigation| navigation.breaks_glass).map(|_| view! { <GlassBanner/> })
+    };
     Effect::new(|_| {
         let _ = window_event_listener(ev::keydown, focus_filter);
     });
@@ -69,7 +72,10 @@ pub(crate) fn Frame(children: Children) -> impl IntoView {
             <Transition>
                 {move || navigation.get().map(|navigation| view! { <Sidebar navigation path/> })}
             </Transition>
-            <div class="min-w-0">{children()}</div>
+            <div class="min-w-0">
+                <Transition>{glass}</Transition>
+                {children()}
+            </div>
         </div>
         <nav class="tabbar grid-cols-4" aria-label="Main, short">
             <Place href=routes::OVERVIEW icon="gauge" words="Overview" path/>
@@ -77,6 +83,20 @@ pub(crate) fn Frame(children: Children) -> impl IntoView {
             <Place href=routes::CLUSTERS icon="cluster" words="Clusters" path/>
             <Place href=routes::MENU icon="menu" words="More" path/>
         </nav>
+    }
+}
+
+/// Tells the local administrator, on every page, that this is no everyday sign-in.
+#[component]
+fn GlassBanner() -> impl IntoView {
+    view! {
+        <section class="banner text-drift" role="status" aria-label="Break-glass">
+            <Icon name="warn"/>
+            <div class="txt">
+                <b>"You broke glass."</b>
+                " The local administrator stands above all policies; everything you do is on the record as theirs. Sign out when it is mended."
+            </div>
+        </section>
     }
 }
 
@@ -151,7 +171,9 @@ fn Sidebar(navigation: Navigation, #[prop(into)] path: Signal<String>) -> impl I
                     })}
             </SideLink>
             <p class="side-group">"Govern"</p>
-            <SideLink href=routes::AUDIT icon="doc" words="Audit" path/>
+            {navigation
+                .may_read_record
+                .then(|| view! { <SideLink href=routes::AUDIT icon="doc" words="Audit" path/> })}
             <SideLink href=routes::PERMISSIONS icon="shield" words="Permissions" path/>
             <SideLink href=routes::SESSIONS icon="user" words="Settings" path/>
             <div class="mt-auto flex items-center gap-2 border-t border-line px-2 pt-3">

@@ -336,6 +336,11 @@ impl Access {
         Err(absent())
     }
 
+    /// Returns whether an actor is the local administrator, in beside single sign-on.
+    pub fn breaks_glass(&self, actor: &Actor) -> bool {
+        actor.kind == ActorKind::LocalAdmin && self.is_break_glass()
+    }
+
     fn is_break_glass(&self) -> bool {
         !self.options.providers.is_empty()
     }
@@ -445,6 +450,11 @@ fn stranger(origin: Origin<'_>) -> Actor {
         request_id: origin.request_id.to_owned(),
         address: origin.address.map(str::to_owned),
     }
+}
+
+/// Whoever changed something in a cluster, which does not tell.
+pub fn somebody_else() -> Actor {
+    Actor { kind: ActorKind::System, ..stranger(Origin::default()) }
 }
 
 /// Everybody's sessions or tokens; they belong to no control plane.

@@ -9,6 +9,7 @@
 pub mod chain;
 mod denials;
 mod extent;
+mod observed;
 mod owned;
 mod prune;
 mod read;
@@ -28,6 +29,7 @@ use crate::{
 
 pub use denials::{Denials, keep_flushed};
 pub use extent::Extent;
+pub use observed::watch_policies;
 pub use owned::OwnedRecord;
 pub use prune::{FORMAT, Pruned, prune};
 pub use read::RecordReader;
@@ -140,7 +142,7 @@ pub async fn record_in(
 /// Returns the intents that have no outcome yet, oldest first: after a crash, they are followed to their end.
 pub async fn unfinished(db: &Db) -> Result<Vec<AuditEvent>> {
     sqlx::query_as(
-        "SELECT * FROM audit_events AS intent WHERE outcome_of IS NULL
+        "SELECT * FROM audit_events AS intent WHERE outcome_of IS NULL AND NOT observed
          AND NOT EXISTS (SELECT FROM audit_events WHERE outcome_of = intent.id) ORDER BY at, id",
     )
     .fetch_all(db.pool())

@@ -4,6 +4,7 @@
 //! makes a history of it. Reporting twice, late, out of order or from several replicas makes no difference. What
 //! happened while nobody watched is filled in from Argo CD's own list of deploys, and marked so.
 
+mod observed;
 mod partitions;
 mod record;
 
@@ -29,6 +30,8 @@ pub struct Observation {
     pub id: ApplicationId,
     /// The uid of the object: a deleted and recreated Application is another one.
     pub uid: String,
+    pub app: String,
+    pub environment: Option<String>,
     /// When it was seen like this.
     pub at: Timestamp,
     /// The object's resourceVersion: an older state never overrules a newer one, whichever replica saw it and when.

@@ -30,6 +30,8 @@ fn seen(seconds: i64, health: Health, sync: Sync) -> Observation {
     Observation {
         id: id(),
         uid: "uid-1".into(),
+        app: "web-app".into(),
+        environment: Some("prod".into()),
         at: at(seconds),
         version: seconds,
         health,

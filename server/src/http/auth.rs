@@ -106,29 +106,41 @@ pub(super) async fn require_session(
     mut request: Request,
     next: Next,
 ) -> Response {
-    if is_open(request.uri().path()) {
-        return next.run(request).await;
-    }
     let caller = Caller::of(request.extensions());
+    if is_open(request.uri().path()) {
+        let limited = if is_file(request.uri().path()) { Ok(()) } else { http.rates.stranger(&caller) };
+        return match limited {
+            Ok(()) => next.run(request).await,
+            Err(error) => Failure(error).into_response(),
+        };
+    }
     if let Some(token) = bearer(&request) {
         return match http.services.sessions.actor_of_token(token, &caller).await {
-            Ok(Some(actor)) => {
-                request.extensions_mut().insert(actor);
-                next.run(request).await
+            Ok(Some(actor)) => go_on(&http, actor, request, next).await,
+            Ok(None) => {
+                let limited = http.rates.stranger(&caller).err();
+                Failure(limited.unwrap_or(AppError::Unauthenticated)).into_response()
             }
-            Ok(None) => Failure(AppError::Unauthenticated).into_response(),
             Err(error) => Failure(error).into_response(),
         };
     }
     match find_session(&http, request.headers(), caller).await {
         Ok(Some(session)) => {
-            request.extensions_mut().insert(session.actor.clone());
+            let actor = session.actor.clone();
             request.extensions_mut().insert(session);
-            next.run(request).await
+            go_on(&http, actor, request, next).await
         }
         Ok(None) => ask_to_sign_in(&request),
         Err(error) => Failure(error).into_response(),
     }
+}
+
+async fn go_on(http: &HttpState, actor: Actor, mut request: Request, next: Next) -> Response {
+    if let Err(error) = http.rates.actor(&actor, request.method()) {
+        return Failure(error).into_response();
+    }
+    request.extensions_mut().insert(actor);
+    next.run(request).await
 }
 
 /// `POST /auth/login`: a new session and back to where the person wanted to go, or back to the form with the reason.
@@ -239,11 +251,13 @@ pub(super) fn same_site_path(path: &str) -> Option<&str> {
 type SignInForm = Result<Form<SignIn>, axum::extract::rejection::FormRejection>;
 
 fn is_open(path: &str) -> bool {
-    let is_file =
-        path.starts_with("/pkg/") || path.starts_with("/fonts/") || assets::ROOT_FILES.contains(&path);
     let is_provider = path.strip_prefix("/auth/").and_then(|rest| rest.split_once('/'));
     let is_sign_in = is_provider.is_some_and(|(_, step)| step == "login" || step == "callback");
-    is_file || is_sign_in || OPEN.contains(&path)
+    is_file(path) || is_sign_in || OPEN.contains(&path)
+}
+
+fn is_file(path: &str) -> bool {
+    path.starts_with("/pkg/") || path.starts_with("/fonts/") || assets::ROOT_FILES.contains(&path)
 }
 
 async fn find_session(http: &HttpState, headers: &HeaderMap, caller: Caller) -> AppResult<Option<Session>> {

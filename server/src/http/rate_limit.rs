@@ -1,13 +1,17 @@
-//! How often somebody may fail to sign in: per replica, in memory.
+//! How much one address or one actor may ask of this replica in a minute; kept in memory.
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use axum::http::Method;
+use engine::access::network_of;
+use model::{Actor, AppError, AppResult};
 use tokio::time::Instant;
+
+use super::Caller;
 
 const WINDOW: Duration = Duration::from_secs(60);
 /// Beyond so many keys, those whose window is over are removed.
@@ -15,17 +19,15 @@ const MANY_KEYS: usize = 10_000;
 
 /// Counts attempts by key, in windows of a minute.
 #[derive(Debug)]
-pub(super) struct RateLimit {
+struct RateLimit {
     allowed: u32,
     windows: Mutex<HashMap<String, Window>>,
 }
 
-/// An attempt too many.
+/// A request too many.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Limited {
-    pub(super) retry_seconds: u32,
-    /// Whether it is the first of its window.
-    pub(super) first: bool,
+struct Limited {
+    retry_seconds: u32,
 }
 
 #[derive(Debug)]
@@ -35,13 +37,12 @@ struct Window {
 }
 
 impl RateLimit {
-    /// Returns a limit of `allowed` failures in a minute.
-    pub(super) fn new(allowed: u32) -> Self {
+    /// Returns a limit of `allowed` requests in a minute.
+    fn new(allowed: u32) -> Self {
         Self { allowed, windows: Mutex::default() }
     }
 
-    /// Counts an attempt before it is made, so that many at once do not slip through.
-    pub(super) fn attempt(&self, key: &str) -> Result<(), Limited> {
+    fn attempt(&self, key: &str) -> Result<(), Limited> {
         let now = Instant::now();
         let mut windows = self.windows();
         if windows.len() >= MANY_KEYS {
@@ -56,12 +57,7 @@ impl RateLimit {
             return Ok(());
         }
         let left = WINDOW - (now - window.begin);
-        Err(Limited { retry_seconds: left.as_secs() as u32 + 1, first: window.attempts == self.allowed + 1 })
-    }
-
-    /// Takes the attempts of a key back, for the last one was no failure.
-    pub(super) fn forgive(&self, key: &str) {
-        self.windows().remove(key);
+        Err(Limited { retry_seconds: left.as_secs() as u32 + 1 })
     }
 
     fn windows(&self) -> MutexGuard<'_, HashMap<String, Window>> {
@@ -69,36 +65,53 @@ impl RateLimit {
     }
 }
 
-/// Returns what of an address tells one caller from another: with IPv6, everybody has a whole network of them.
-pub(super) fn network_of(address: &str) -> String {
-    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
-        Ok(IpAddr::V6(address)) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).to_string(),
-        Ok(address) => address.to_string(),
-        Err(_) => address.to_owned(),
+/// The limits of the program.
+#[derive(Debug)]
+pub(super) struct Rates {
+    strangers: RateLimit,
+    actors: RateLimit,
+    acts: RateLimit,
+}
+
+impl Rates {
+    /// Returns the limits for so many requests of one actor in a minute.
+    pub(super) fn new(per_minute: u32) -> Self {
+        Self {
+            strangers: RateLimit::new(per_minute.div_ceil(5)),
+            actors: RateLimit::new(per_minute),
+            acts: RateLimit::new(per_minute.div_ceil(10)),
+        }
     }
+
+    /// Counts a request of somebody unknown, by address.
+    pub(super) fn stranger(&self, caller: &Caller) -> AppResult<()> {
+        let address = caller.address_text().unwrap_or_default();
+        answer(self.strangers.attempt(&network_of(&address)))
+    }
+
+    /// Counts a request of an actor, in whichever session or by whichever token; an act counts as such, too.
+    pub(super) fn actor(&self, actor: &Actor, method: &Method) -> AppResult<()> {
+        let key = format!("{:?} {}", actor.kind, actor.subject);
+        answer(self.actors.attempt(&key))?;
+        if method.is_safe() { Ok(()) } else { answer(self.acts.attempt(&key)) }
+    }
+}
+
+fn answer(attempt: Result<(), Limited>) -> AppResult<()> {
+    attempt.map_err(|Limited { retry_seconds }| AppError::RateLimited { retry_seconds })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{RateLimit, network_of};
+    use super::RateLimit;
 
     #[test]
     fn attempts_beyond_the_limit_wait_for_the_window() {
         let limit = RateLimit::new(2);
         assert_eq!((limit.attempt("a"), limit.attempt("a")), (Ok(()), Ok(())));
         let first = limit.attempt("a").expect_err("the third is too many");
-        assert!(first.first && (1..=60).contains(&first.retry_seconds));
-        assert!(!limit.attempt("a").expect_err("so is the fourth").first);
+        assert!((1..=60).contains(&first.retry_seconds));
+        assert!(limit.attempt("a").is_err());
         assert_eq!(limit.attempt("b"), Ok(()), "others are not concerned");
-        limit.forgive("a");
-        assert_eq!(limit.attempt("a"), Ok(()));
-    }
-
-    #[test]
-    fn addresses_of_one_network_count_as_one() {
-        assert_eq!(network_of("2001:db8:1:2:3::4"), network_of("2001:db8:1:2::ffff"));
-        assert_ne!(network_of("2001:db8:1:2::4"), network_of("2001:db8:1:3::4"));
-        assert_eq!(network_of("::ffff:127.0.0.1"), "127.0.0.1");
-        assert_eq!(network_of("unix"), "unix");
     }
 }

@@ -33,9 +33,8 @@ pub struct Rights {
 pub struct PlaneRights {
     argo_cd: Arc<Policy>,
     own: Arc<Policy>,
+    argo_cd_data: Option<Data>,
     own_data: Option<Data>,
-    /// Whether `argocd-rbac-cm` was read.
-    is_known: bool,
     /// Whether lines of ours for Applications or logs exist: then both policies have to allow.
     is_scoped: bool,
     /// The claims beside groups that count as groups.
@@ -96,7 +95,7 @@ impl Rights {
         let mut changed = self.plane_or_new(plane);
         changed.argo_cd = Arc::new(Policy::from_config_map(data)?);
         changed.by_email = data.get("scopes").is_some_and(|scopes| scopes.contains("email"));
-        changed.is_known = true;
+        changed.argo_cd_data = Some(data.clone());
         Ok(self.with(plane, changed))
     }
 
@@ -134,7 +133,7 @@ impl Rights {
 
     /// Returns whether all policies of a control plane were read.
     pub fn is_known(&self, plane: &str) -> bool {
-        self.planes.get(plane).is_some_and(|it| it.is_known && it.own_data.is_some())
+        self.planes.get(plane).is_some_and(|it| it.argo_cd_data.is_some() && it.own_data.is_some())
     }
 
     /// Returns whether an actor may what all of the questions ask.
@@ -218,6 +217,16 @@ impl PlaneRights {
         &self.argo_cd
     }
 
+    /// Returns the text of Argo CD's policy that is in force; none before it was read.
+    pub fn argo_cd_data(&self) -> Option<&Data> {
+        self.argo_cd_data.as_ref()
+    }
+
+    /// Returns the text of our own policy that is in force; none before it was read.
+    pub fn own_data(&self) -> Option<&Data> {
+        self.own_data.as_ref()
+    }
+
     /// Returns our own policy.
     pub fn own(&self) -> &Policy {
         &self.own
@@ -283,8 +292,8 @@ impl Default for PlaneRights {
         Self {
             own: Arc::new(empty.clone()),
             argo_cd: Arc::new(empty),
+            argo_cd_data: None,
             own_data: None,
-            is_known: false,
             is_scoped: true,
             by_email: false,
             roles: BTreeMap::new(),

@@ -762,6 +762,8 @@ impl Row {
         Observation {
             id: self.id.clone(),
             uid: self.uid.clone(),
+            app: self.app.clone(),
+            environment: self.environment.name().map(str::to_owned),
             at: now,
             version: self.resource_version,
             health: self.health,

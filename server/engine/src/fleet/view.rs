@@ -481,6 +481,7 @@ pub fn navigation(snapshot: &Snapshot, actor: &str) -> Navigation {
         applications: count(snapshot.rows.len()),
         unreachable_clusters: unreachable(snapshot),
         actor: actor.to_owned(),
+        ..Navigation::default()
     }
 }
 

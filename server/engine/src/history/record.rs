@@ -17,7 +17,7 @@ use crate::{
     audit::AuditId,
     db::{Db, Moment, failed},
     error::Result,
-    history::{Observation, ObservedOperation, PastDeploy},
+    history::{Observation, observed, ObservedOperation, PastDeploy},
 };
 
 /// An object that is older by its version than a state seen this long ago was brought back by a restore of the control
@@ -96,7 +96,8 @@ async fn record_operations(tx: &mut Transaction<'_, Postgres>, batch: &[Observat
     .execute(&mut **tx)
     .await
     .map_err(failed(RECORD))?;
-    presume_ends(tx, &uids, &starts).await
+    presume_ends(tx, &uids, &starts).await?;
+    observed::record_foreign(tx, &uids, &starts, batch).await
 }
 
 /// Ends what a later operation of the same Application shows to be over, though nobody saw its end.
