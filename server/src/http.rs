@@ -36,8 +36,8 @@ use error_page::Failure;
 use events::Streams;
 pub use listen::{Limits, answer};
 use metrics::HttpMetrics;
-use rate_limit::Rates;
 pub use middleware::Caller;
+use rate_limit::Rates;
 pub use services::{Later, Readiness, Services, Sessions, SignInStep};
 
 use crate::config::{Network, PublicUrl};

@@ -43,7 +43,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let person = person();
     let began = Instant::now();
     let seen = index.load().seen_by(&person).rows.len();
-    say(&format!("what a person may see, {seen} of {APPLICATIONS}, after a change of policy"), began.elapsed());
+    say(
+        &format!("what a person may see, {seen} of {APPLICATIONS}, after a change of policy"),
+        began.elapsed(),
+    );
     let rounds = 100;
     let began = Instant::now();
     for _ in 0..rounds {
@@ -92,7 +95,10 @@ fn policy(more: &str) -> Change {
 
 fn own() -> Change {
     let text = "p, role:all, applications, *, dev/*/*, allow\np, role:all, applications, get, */*/*, allow\n";
-    Change::OwnPolicy { plane: "lab".into(), data: BTreeMap::from([("policy.csv".to_owned(), text.to_owned())]) }
+    Change::OwnPolicy {
+        plane: "lab".into(),
+        data: BTreeMap::from([("policy.csv".to_owned(), text.to_owned())]),
+    }
 }
 
 fn person() -> Actor {

@@ -211,7 +211,8 @@ impl Engine {
             async move { queue.lock().await.write(&db).await }
         });
         let (db, index) = (self.db.clone(), self.index.clone());
-        self.tasks.supervise("record changes of policy", move || audit::watch_policies(db.clone(), index.clone()));
+        self.tasks
+            .supervise("record changes of policy", move || audit::watch_policies(db.clone(), index.clone()));
         let (db, metrics) = (self.db.clone(), self.metrics.clone());
         self.tasks.supervise("keep the tables in order", move || {
             keep_up(db.clone(), metrics.clone(), retention.clone())

@@ -17,7 +17,7 @@ use crate::{
     audit::AuditId,
     db::{Db, Moment, failed},
     error::Result,
-    history::{Observation, observed, ObservedOperation, PastDeploy},
+    history::{Observation, ObservedOperation, PastDeploy, observed},
 };
 
 /// An object that is older by its version than a state seen this long ago was brought back by a restore of the control
