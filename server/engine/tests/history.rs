@@ -254,3 +254,45 @@ async fn months_are_made_and_dropped_and_nothing_else_is_lost() {
     record(&db, &[syncing(20, 10, Phase::Succeeded)]).await.expect("still once");
     assert_eq!(operations(&db).await.len(), 2);
 }
+
+#[tokio::test]
+async fn what_others_sync_is_on_record_once_and_as_seen() {
+    let db = database().await;
+    let began = jiff::Timestamp::now().as_second() - 60;
+    let at = |seconds: i64| Timestamp((began + seconds) * 1000);
+    let operation = |phase: Phase, audit_id: Option<String>| ObservedOperation {
+        started_at: at(0),
+        finished_at: phase.is_over().then(|| at(20)),
+        phase,
+        message: "one resource failed".into(),
+        revision: Some("abc".into()),
+        started_by: Some("erin".into()),
+        automated: false,
+        audit_id,
+    };
+    let seen = |uid: &str, operation| Observation {
+        uid: uid.into(),
+        operation: Some(operation),
+        ..seen(30, Health::Healthy, Sync::Synced)
+    };
+    let ours = Some("01a20cf9-1df2-7105-9a6e-5cfd273706f2".to_owned());
+    let running = [seen("uid-1", operation(Phase::Running, None))];
+    record(&db, &running).await.expect("records");
+    assert_eq!(count(&db, "SELECT count(*) FROM audit_events").await, 0, "it is told when it is over");
+    let over = [
+        seen("uid-1", operation(Phase::Failed, None)),
+        seen("uid-2", operation(Phase::Succeeded, ours)),
+    ];
+    for _ in 0..2 {
+        record(&db, &over).await.expect("records");
+    }
+    let events = engine::audit::list(&db, 10).await.expect("reads");
+    assert_eq!(events.len(), 2, "{events:?}");
+    let [outcome, intent] = &events[..] else { panic!("intent and outcome") };
+    let (outcome, intent) = if intent.result.is_none() { (outcome, intent) } else { (intent, outcome) };
+    assert_eq!((intent.actor.name.as_str(), intent.verb.as_str()), ("erin", "sync"));
+    assert_eq!((intent.environment.as_deref(), outcome.outcome_of), (Some("prod"), Some(intent.id)));
+    assert_eq!((outcome.result, outcome.reason.as_str()), (Some(audit::Ending::Failed), "one resource failed"));
+    assert_eq!(count(&db, "SELECT count(*) FROM audit_events WHERE observed").await, 2);
+    assert!(audit::unfinished(&db).await.expect("reads").is_empty(), "nobody follows it");
+}
