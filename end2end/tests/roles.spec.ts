@@ -84,8 +84,10 @@ test('the local administrator is off beside single sign-on', async ({ page, besi
 });
 
 test('an API token does what it was made for, and ends with a click', async ({ page, beside, playwright }) => {
+  // The database outlives a run, and with it the tokens of earlier ones.
+  const name = `of run ${Date.now()}`;
   await signInAs(page, 'bob', '/settings/tokens');
-  await page.getByLabel('Name').fill('of the suite');
+  await page.getByLabel('Name').fill(name);
   await page.getByLabel(/May:/).fill('applications, get, dev/*');
   await page.getByRole('button', { name: 'Create the token' }).click();
   const token = (await page.getByRole('status').locator('code').first().textContent()) ?? '';
@@ -101,8 +103,8 @@ test('an API token does what it was made for, and ends with a click', async ({ p
   expect((await program.post('/api/v1/applications/mgmt/argocd/web-app-dev/sync', { data: { dry_run: true } })).status()).toBe(403);
   expect((await program.get('/api/v1/tokens')).status(), 'it says nothing of tokens of others').toBe(200);
   await page.reload();
-  await page.getByRole('row', { name: /of the suite/ }).getByRole('button', { name: 'Revoke' }).click();
-  await expect(page.getByRole('row', { name: /of the suite/ })).toContainText('revoked');
+  await page.getByRole('row', { name: new RegExp(name) }).getByRole('button', { name: 'Revoke' }).click();
+  await expect(page.getByRole('row', { name: new RegExp(name) })).toContainText('revoked');
   await expect.poll(async () => (await program.get('/api/v1/overview')).status(), { timeout: 5000 }).toBe(401);
   await program.dispose();
 });
