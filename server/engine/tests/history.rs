@@ -1,6 +1,7 @@
 //! The history: each operation once, each change once, whoever reports them and how often.
 
 use engine::{
+    audit,
     db::Db,
     history::{
         self, Observation, ObservedOperation, PastDeploy, Retention, latest_operations, of_application,
@@ -279,20 +280,21 @@ async fn what_others_sync_is_on_record_once_and_as_seen() {
     let running = [seen("uid-1", operation(Phase::Running, None))];
     record(&db, &running).await.expect("records");
     assert_eq!(count(&db, "SELECT count(*) FROM audit_events").await, 0, "it is told when it is over");
-    let over = [
-        seen("uid-1", operation(Phase::Failed, None)),
-        seen("uid-2", operation(Phase::Succeeded, ours)),
-    ];
+    let over =
+        [seen("uid-1", operation(Phase::Failed, None)), seen("uid-2", operation(Phase::Succeeded, ours))];
     for _ in 0..2 {
         record(&db, &over).await.expect("records");
     }
-    let events = engine::audit::list(&db, 10).await.expect("reads");
+    let events = audit::list(&db, 10).await.expect("reads");
     assert_eq!(events.len(), 2, "{events:?}");
     let [outcome, intent] = &events[..] else { panic!("intent and outcome") };
     let (outcome, intent) = if intent.result.is_none() { (outcome, intent) } else { (intent, outcome) };
     assert_eq!((intent.actor.name.as_str(), intent.verb.as_str()), ("erin", "sync"));
     assert_eq!((intent.environment.as_deref(), outcome.outcome_of), (Some("prod"), Some(intent.id)));
-    assert_eq!((outcome.result, outcome.reason.as_str()), (Some(audit::Ending::Failed), "one resource failed"));
+    assert_eq!(
+        (outcome.result, outcome.reason.as_str()),
+        (Some(audit::Ending::Failed), "one resource failed")
+    );
     assert_eq!(count(&db, "SELECT count(*) FROM audit_events WHERE observed").await, 2);
     assert!(audit::unfinished(&db).await.expect("reads").is_empty(), "nobody follows it");
 }
