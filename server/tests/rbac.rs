@@ -82,13 +82,7 @@ fn the_answers_are_those_of_argocd() {
     const POLICIES: u64 = 12;
     const QUESTIONS: usize = 4;
     // Without the lab there is nothing to compare with; CI has it.
-    let Some(argocd) = argocd() else { return };
-    // It wants a cluster to be named, and asks it nothing.
-    let kubeconfig = file(
-        "nowhere.kubeconfig",
-        "apiVersion: v1\nkind: Config\ncurrent-context: x\nclusters: [{name: x, cluster: {server: 'http://127.0.0.1:9'}}]\n\
-         users: [{name: x, user: {}}]\ncontexts: [{name: x, context: {cluster: x, user: x}}]\n",
-    );
+    let Some(argocd) = ArgoCd::find() else { return };
     let subjects = ["ann", "bob", "team-a", "role:x", "role:y", "role:readonly"];
     let resources = ["applications", "clusters", "projects", "*", "{applications,projects}", "app*"];
     let actions = ["get", "sync", "update/*", "*", "{get,sync}", "[gs]*", "action/*"];
@@ -130,30 +124,67 @@ fn the_answers_are_those_of_argocd() {
             let object = dice.pick(&["shop/web", "bank/web", "shop/ns/web", "a*", "https://x"]);
             let question = [subject, action, resource, object];
             let (ours, said) = can(&policy, &[&question[..], &["--default-role", default]].concat());
-            let theirs = Command::new(&argocd)
-                .args(["admin", "settings", "rbac", "can"])
-                .args(question)
-                .args(["--strict=false", "--default-role", default, "--policy-file"])
-                .arg(&policy)
-                .env("KUBECONFIG", &kubeconfig)
-                .output()
-                .expect("runs");
-            let said_there = String::from_utf8_lossy(&theirs.stdout);
-            let theirs = match said_there.trim() {
-                "Yes" => true,
-                "No" => false,
-                _ => panic!("argocd does not answer: {}", String::from_utf8_lossy(&theirs.stderr)),
-            };
+            let theirs = argocd.can(&policy, question, default);
             assert_eq!(ours, theirs, "{question:?} with default {default:?} on\n{text}\nours: {said}");
         }
     }
 }
 
-fn argocd() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).map(PathBuf::from);
-    let cache = || {
-        Some(set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?.join("quarterdeck-lab-bin"))
-    };
-    let path = set("LAB_CACHE").or_else(cache)?.join("bin/argocd");
-    path.is_file().then_some(path)
+/// A chain of roles counts for as many steps as argocd lets it.
+#[test]
+fn a_chain_of_roles_ends_where_that_of_argocd_ends() {
+    let Some(argocd) = ArgoCd::find() else { return };
+    for length in 9..=12 {
+        let name = |number: usize| if number == 0 { "ann".to_owned() } else { format!("role:{number}") };
+        let mut text = format!("p, {}, applications, get, *, allow\n", name(length));
+        for number in 0..length {
+            text += &format!("g, {}, {}\n", name(number), name(number + 1));
+        }
+        let policy = file(&format!("chain-{length}.csv"), &text);
+        let question = ["ann", "get", "applications", "shop/web"];
+        let (ours, _) = can(&policy, &question);
+        assert_eq!(ours, argocd.can(&policy, question, ""), "a chain of {length}");
+        assert_eq!(ours, length <= 10, "a chain of {length}");
+    }
+}
+
+/// The argocd of the lab.
+struct ArgoCd {
+    program: PathBuf,
+    /// It wants a cluster to be named, and asks it nothing.
+    kubeconfig: PathBuf,
+}
+
+impl ArgoCd {
+    fn find() -> Option<Self> {
+        let set = |name| std::env::var_os(name).map(PathBuf::from);
+        let cache = || {
+            let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))?;
+            Some(cache.join("quarterdeck-lab-bin"))
+        };
+        let program = set("LAB_CACHE").or_else(cache)?.join("bin/argocd");
+        let kubeconfig = file(
+            &format!("nowhere-{:?}.kubeconfig", std::thread::current().id()),
+            "apiVersion: v1\nkind: Config\ncurrent-context: x\nclusters: [{name: x, cluster: {server: 'http://127.0.0.1:9'}}]\n\
+             users: [{name: x, user: {}}]\ncontexts: [{name: x, context: {cluster: x, user: x}}]\n",
+        );
+        program.is_file().then_some(Self { program, kubeconfig })
+    }
+
+    /// Asks `argocd admin settings rbac can`.
+    fn can(&self, policy: &Path, question: [&str; 4], default_role: &str) -> bool {
+        let output = Command::new(&self.program)
+            .args(["admin", "settings", "rbac", "can"])
+            .args(question)
+            .args(["--strict=false", "--default-role", default_role, "--policy-file"])
+            .arg(policy)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .output()
+            .expect("runs");
+        match String::from_utf8_lossy(&output.stdout).trim() {
+            "Yes" => true,
+            "No" => false,
+            _ => panic!("argocd does not answer: {}", String::from_utf8_lossy(&output.stderr)),
+        }
+    }
 }

@@ -5,5 +5,6 @@ mod audit;
 mod db;
 mod history;
 mod oidc;
+mod policy;
 mod private_server;
 mod support;
