@@ -1,9 +1,12 @@
 // A second Quarterdeck beside the one under test, on the same lab and with settings of its own.
 
+import type { Page } from '@playwright/test';
 import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { labCommand } from './lab.ts';
+import { expect, test as base } from './pages.ts';
 import { until } from './processes.ts';
 import { data, lab, program, state } from './settings.ts';
 
@@ -27,4 +30,37 @@ export async function startBeside(settings: string, environment: NodeJS.ProcessE
     child.kill('SIGTERM');
     await exited;
   };
+}
+
+/** Tests of a Quarterdeck whose people sign in through the lab's Dex. */
+export const test = base.extend<object, { beside: string }>({
+  beside: [
+    async ({}, use) => {
+      const issuer = /^export LAB_DEX_URL='(.*)'$/m.exec(await labCommand('env'))?.[1] ?? '';
+      const end = await startBeside(
+        `[sign_in]
+notice = "Of the browser suite."
+[[sign_in.providers]]
+id = "dex"
+name = "Dex"
+issuer = "${issuer}"
+client_id = "quarterdeck"
+`,
+        { QUARTERDECK_CLIENT_SECRET_DEX: 'quarterdeck-secret', QUARTERDECK_ADMIN_PASSWORD: 'a password that is off' },
+      );
+      await use(besideURL);
+      await end();
+    },
+    { scope: 'worker', timeout: 120_000 },
+  ],
+});
+
+/** Signs in through Dex and comes back to `path`. */
+export async function signInAs(page: Page, who: string, path = '/') {
+  await page.goto(path);
+  await page.getByRole('link', { name: 'Continue with Dex' }).click();
+  await page.getByLabel(/email/i).fill(`${who}@quarterdeck.test`);
+  await page.getByLabel(/password/i).fill('password');
+  await page.getByRole('button', { name: /log ?in/i }).click();
+  await expect(page).toHaveURL(`${besideURL}${path}`);
 }

@@ -1,43 +1,10 @@
 // Real sign-in through Dex as each role of the lab, and what each sees and may do.
 
-import type { Page } from '@playwright/test';
-import { besideURL, startBeside } from '../support/beside.ts';
-import { expect, test as base } from '../support/pages.ts';
-import { labCommand, kubectl } from '../support/lab.ts';
-
-const test = base.extend<object, { beside: string }>({
-  beside: [
-    async ({}, use) => {
-      const issuer = /^export LAB_DEX_URL='(.*)'$/m.exec(await labCommand('env'))?.[1] ?? '';
-      const end = await startBeside(
-        `[sign_in]
-notice = "Of the browser suite."
-[[sign_in.providers]]
-id = "dex"
-name = "Dex"
-issuer = "${issuer}"
-client_id = "quarterdeck"
-`,
-        { QUARTERDECK_CLIENT_SECRET_DEX: 'quarterdeck-secret', QUARTERDECK_ADMIN_PASSWORD: 'a password that is off' },
-      );
-      await use(besideURL);
-      await end();
-    },
-    { scope: 'worker', timeout: 120_000 },
-  ],
-});
+import { besideURL, signInAs, test } from '../support/beside.ts';
+import { expect } from '../support/pages.ts';
+import { kubectl } from '../support/lab.ts';
 
 test.use({ storageState: { cookies: [], origins: [] }, baseURL: besideURL });
-
-/** Signs in through Dex and comes back to `path`. */
-async function signInAs(page: Page, who: string, path = '/') {
-  await page.goto(path);
-  await page.getByRole('link', { name: 'Continue with Dex' }).click();
-  await page.getByLabel(/email/i).fill(`${who}@quarterdeck.test`);
-  await page.getByLabel(/password/i).fill('password');
-  await page.getByRole('button', { name: /log ?in/i }).click();
-  await expect(page).toHaveURL(`${besideURL}${path}`);
-}
 
 const roles = [
   { who: 'alice', applications: 36, clusters: 4, syncs: ['web-app-dev', 'web-app-prod'], sees: [], misses: [], record: true },

@@ -1,10 +1,13 @@
-//! Nothing answers without a session but what is listed here.
+//! Nothing answers without a session but what is listed here, and every surface is in the table of who gets what where.
+
+use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
 use leptos::server_fn::axum::server_fn_paths;
 use leptos_axum::generate_route_list;
+use model::view::View;
 
-use crate::support::{Ask, House};
+use crate::support::{Ask, House, calls};
 
 /// What the sign-in page asks before anybody is signed in.
 const OPEN: [&str; 1] = ["/fn/get_sign_in"];
@@ -35,5 +38,67 @@ async fn no_page_is_drawn_without_a_session_but_the_login() {
         let answer = Ask::get(&path).for_a_person().of(&house).await;
         let expected = if path == "/login" { StatusCode::OK } else { StatusCode::SEE_OTHER };
         assert_eq!(answer.status, expected, "{path}");
+    }
+}
+
+/// The browser suite asks each line of the table as each role. A surface that is not in it has no such test.
+#[tokio::test]
+async fn every_surface_is_in_the_table_of_roles() {
+    let house = House::on_loopback();
+    let pages = generate_route_list(app::App);
+    let page = |path: &str| format!("PAGE {}", path.replace('{', ":").replace('}', ""));
+    let mut surfaces: BTreeSet<String> = pages.iter().map(|it| page(it.path())).collect();
+    surfaces.extend(server_fn_paths().map(|(path, method)| format!("FN {method} {}", &path["/fn/".len()..])));
+    surfaces.extend(calls(&house).await.into_iter().map(|(method, path)| format!("API {method} {path}")));
+    surfaces.extend(routes().map(str::to_owned));
+    surfaces.extend(STREAMS.map(|it| format!("STREAM {it}")));
+
+    let table = include_str!("../../end2end/surfaces.tsv");
+    let rows = table.lines().filter(|line| !line.starts_with('#')).skip(1);
+    let listed: BTreeSet<String> = rows.filter_map(|row| row.split('\t').next()).map(str::to_owned).collect();
+    let missing: Vec<_> = surfaces.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&surfaces).collect();
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "not in end2end/surfaces.tsv: {missing:?}; no more: {gone:?}"
+    );
+}
+
+/// The routes that are neither pages nor server functions nor calls of the API, read from where they are listed: a
+/// router does not tell its routes.
+fn routes() -> impl Iterator<Item = &'static str> {
+    const LISTED: [(&str, &str); 12] = [
+        ("/events", ""), // by its views
+        ("/audit/export", "ROUTE GET /audit/export"),
+        ("/healthz", "ROUTE GET /healthz"),
+        ("/readyz", "ROUTE GET /readyz"),
+        ("/metrics", "ROUTE GET /metrics"),
+        ("/fn/{*name}", "ROUTE ANY /fn/{*name}"),
+        ("/auth/login", "ROUTE POST /auth/login"),
+        ("/auth/{provider}/login", "ROUTE GET /auth/{provider}/login"),
+        ("/auth/{provider}/callback", "ROUTE GET /auth/{provider}/callback"),
+        ("/auth/logout", "ROUTE POST /auth/logout"),
+        ("/auth/theme", "ROUTE POST /auth/theme"),
+        ("/api/v1/openapi.json", "ROUTE GET /api/v1/openapi.json"),
+    ];
+    let sources = [include_str!("../src/http.rs"), include_str!("../src/http/api.rs")].concat();
+    for call in sources.split(".route(").skip(1) {
+        let path = call.split('"').nth(1).unwrap_or_default();
+        assert!(LISTED.iter().any(|(listed, _)| *listed == path), "the route {path} is not listed here");
+    }
+    LISTED.into_iter().map(|(_, surface)| surface).filter(|surface| !surface.is_empty())
+}
+
+const STREAMS: [&str; 5] = ["overview", "applications", "application", "clusters", "cluster"];
+
+/// Does not compile for a view that is not listed above.
+#[allow(dead_code)]
+fn stream_of(view: &View) -> &'static str {
+    match view {
+        View::Overview => STREAMS[0],
+        View::Applications(_) => STREAMS[1],
+        View::Application(_) => STREAMS[2],
+        View::Clusters => STREAMS[3],
+        View::Cluster(_) => STREAMS[4],
     }
 }

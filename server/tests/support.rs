@@ -11,6 +11,7 @@ use std::{
 
 use axum::Router;
 use engine::metrics::Metrics;
+use serde_json::Value;
 use server::http::{self, Services};
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +56,18 @@ impl House {
         let router = http::router(services, settings, stop.clone()).expect("routes");
         Self { router, fleet, sessions, readiness, stop, cookie }
     }
+}
+
+/// Returns the method and path of each call that the description has, its parameters in braces.
+pub(crate) async fn calls(house: &House) -> Vec<(String, String)> {
+    let description = Ask::get("/api/v1/openapi.json").signed_in(house).of(house).await;
+    let description: Value = serde_json::from_str(&description.text).expect("JSON");
+    let paths = description["paths"].as_object().expect("paths");
+    let of_path = |(path, methods): (&String, &Value)| {
+        let methods = methods.as_object().expect("methods");
+        methods.keys().map(|method| (method.to_uppercase(), path.clone())).collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(of_path).collect()
 }
 
 /// Returns a folder with the files of a site, made once.
