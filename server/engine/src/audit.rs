@@ -109,8 +109,15 @@ pub struct AuditEvent {
 
 /// Writes down what is about to be done. Only then may it be done.
 pub async fn begin(db: &Db, actor: &Actor, intent: impl Into<Entry>) -> Result<AuditId> {
+    let id = AuditId::fresh();
+    begin_as(db, id, actor, intent).await?;
+    Ok(id)
+}
+
+/// As [`begin`], under an id that the act itself carries.
+pub async fn begin_as(db: &Db, id: AuditId, actor: &Actor, intent: impl Into<Entry>) -> Result<()> {
     let mut connection = db.pool().acquire().await.map_err(failed(WRITE))?;
-    begin_in(&mut connection, actor, intent.into()).await
+    begin_in(&mut connection, id, actor, intent.into()).await
 }
 
 /// Writes down what came of it. The first outcome of an intent counts; later ones are not written.
@@ -134,7 +141,8 @@ pub async fn record_in(
     intent: impl Into<Entry>,
     outcome: Outcome,
 ) -> Result<AuditId> {
-    let id = begin_in(connection, actor, intent.into()).await?;
+    let id = AuditId::fresh();
+    begin_in(connection, id, actor, intent.into()).await?;
     finish_in(connection, id, actor, outcome).await?;
     Ok(id)
 }
@@ -161,8 +169,7 @@ pub async fn list(db: &Db, limit: u32) -> Result<Vec<AuditEvent>> {
 
 const WRITE: &str = "write the record";
 
-async fn begin_in(connection: &mut PgConnection, actor: &Actor, entry: Entry) -> Result<AuditId> {
-    let id = AuditId(Uuid::now_v7());
+async fn begin_in(connection: &mut PgConnection, id: AuditId, actor: &Actor, entry: Entry) -> Result<()> {
     let Entry { intent, context } = entry;
     sqlx::query(
         "INSERT INTO audit_events (id, actor, actor_kind, actor_groups, request_id, address, verb, object,
@@ -186,7 +193,7 @@ async fn begin_in(connection: &mut PgConnection, actor: &Actor, entry: Entry) ->
     .execute(connection)
     .await
     .map_err(failed(WRITE))?;
-    Ok(id)
+    Ok(())
 }
 
 async fn finish_in(
@@ -279,6 +286,13 @@ impl Ending {
 impl AuditId {
     pub(crate) fn uuid(self) -> Uuid {
         self.0
+    }
+}
+
+impl AuditId {
+    /// Returns an id that no event has, later than those before.
+    pub fn fresh() -> Self {
+        Self(Uuid::now_v7())
     }
 }
 

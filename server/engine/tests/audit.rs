@@ -1,7 +1,9 @@
 //! The record: intents, outcomes, that nobody rewrites them, and that the chain tells where somebody did.
 
+mod canary;
 mod chain;
 mod denials;
+mod observed;
 mod pages;
 mod prune;
 

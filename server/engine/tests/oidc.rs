@@ -18,10 +18,15 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use engine::{
-    access::oidc::{Callback, PersonError, ProviderSetting, Providers, SignInError, SignedIn},
+    access::{
+        Access, Origin, SignInSettings,
+        oidc::{Callback, PersonError, ProviderSetting, Providers, SignInError, SignedIn},
+        rights::Rights,
+    },
     db::Db,
     metrics::Metrics,
 };
+use model::access::CreateToken;
 use rsa::{
     RsaPrivateKey,
     pkcs1v15::SigningKey,
@@ -32,7 +37,7 @@ use rsa::{
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::{as_owner, count, database};
+use crate::support::{as_owner, count, database, is_nowhere};
 
 const CLIENT: &str = "quarterdeck";
 const REDIRECT: &str = "http://127.0.0.1:3000/auth/idp/callback";
@@ -76,6 +81,7 @@ struct Shared {
 struct House {
     db: Db,
     shared: Arc<Shared>,
+    settings: Vec<ProviderSetting>,
     providers: Providers,
 }
 
@@ -132,9 +138,10 @@ impl House {
         change(&mut setting);
         let other = ProviderSetting { id: "other".into(), ..setting.clone() };
         let db = database().await;
+        let settings = vec![setting, other];
         let providers =
-            Providers::new(db.clone(), vec![setting, other], &Metrics::default()).expect("good settings");
-        Self { db, shared, providers }
+            Providers::new(db.clone(), settings.clone(), &Metrics::default()).expect("good settings");
+        Self { db, shared, settings, providers }
     }
 
     fn script(&self, change: impl FnOnce(&mut Script)) {
@@ -440,4 +447,43 @@ async fn the_session_at_the_provider_ends_by_its_endpoint() {
     let url = house.providers.logout_url("idp", "http://127.0.0.1:3000/login").await.expect("it has one");
     assert!(url.starts_with(&format!("{}/logout?client_id=quarterdeck", house.shared.base)), "{url}");
     assert!(url.contains("post_logout_redirect_uri=http%3A%2F%2F127.0.0.1%3A3000%2Flogin"), "{url}");
+}
+
+#[tokio::test]
+async fn no_secret_of_a_sign_in_or_an_api_token_is_in_any_column() {
+    let house = House::new().await;
+    let settings = SignInSettings { providers: house.settings.clone(), ..SignInSettings::default() };
+    let access = Access::new(house.db.clone(), settings, &Metrics::default()).expect("good settings");
+    let origin = || Origin {
+        request_id: "request-1",
+        address: Some("192.0.2.1"),
+        browser: "Firefox",
+        session_before: None,
+    };
+    let begun = house.begin().await;
+    let callback = || Callback {
+        state: Some(&begun.state),
+        code: Some("the-code"),
+        error: None,
+        browser: Some(&begun.browser),
+    };
+    let signed_in = access.finish_sign_in("idp", REDIRECT, callback(), origin()).await;
+    let session = signed_in.expect("signs in").0.expose().to_owned();
+    let actor = access.actor_of(&session, origin()).await.expect("answers").expect("is known");
+    let request = CreateToken { name: "ci".into(), scopes: vec!["applications, get, */*".into()], days: 1 };
+    let made = access.create_token(&actor, &request).await.expect("makes a token");
+    let program = access.actor_of_token(&made.token, origin()).await.expect("answers").expect("is known");
+    assert_eq!((program.name.as_str(), program.groups.len()), ("alice@example.test (ci)", 2));
+    let named = "SELECT count(*) FROM audit_events e JOIN sessions s ON e.session = s.id::text WHERE verb = 'sign_in'";
+    assert_eq!(count(&house.db, named).await, 2, "a sign-in names its session");
+    access.revoke_token(&Rights::default(), &actor, &made.row.id).await.expect("revokes");
+    access.finish_sign_in("idp", REDIRECT, callback(), origin()).await.map(drop).expect_err("is over");
+
+    let id_token = house.shared.script.lock().map(|script| sign(&script)).expect("unpoisoned");
+    let bare = made.token.trim_start_matches("qd_");
+    is_nowhere(
+        &house.db,
+        &[&session, &made.token, bare, "the-code", "client-secret", &id_token, &begun.state, &begun.browser],
+    )
+    .await;
 }

@@ -13,6 +13,7 @@ use std::{
     },
 };
 
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use engine::db::Db;
 use model::{Actor, actor::ActorKind};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -58,6 +59,24 @@ pub(crate) async fn as_owner(db: &Db, sql: &'static str) {
 /// Returns the number that a query counts.
 pub(crate) async fn count(db: &Db, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(db.pool()).await.expect(sql)
+}
+
+/// Checks that no column of any table has one of these secrets, as it is, in hex or in base64.
+pub(crate) async fn is_nowhere(db: &Db, secrets: &[&str]) {
+    let mut owner = db.as_owner().await.expect("connects");
+    let tables = "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' \
+                  AND table_type = 'BASE TABLE'";
+    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut owner).await.expect("lists");
+    assert!(tables.len() > 10, "{tables:?}");
+    for table in tables {
+        let rows = AssertSqlSafe(format!("SELECT row_to_json(t)::text FROM \"{table}\" AS t"));
+        let rows: Vec<String> = sqlx::query_scalar(rows).fetch_all(&mut owner).await.expect("reads");
+        for (row, secret) in rows.iter().flat_map(|row| secrets.iter().map(move |secret| (row, secret))) {
+            let disguised = [(*secret).to_owned(), hex::encode(secret), STANDARD_NO_PAD.encode(secret)];
+            let found = disguised.iter().find(|it| row.contains(it.as_str()));
+            assert_eq!(found, None, "{table} has {secret}: {row}");
+        }
+    }
 }
 
 /// Returns the local administrator.

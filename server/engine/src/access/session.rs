@@ -16,7 +16,7 @@ use crate::{
         ABSOLUTE_LIMIT, CACHED, IDLE_LIMIT, Origin,
         secret::{self, SecretHash, SecretToken},
     },
-    audit::{self, Intent, Outcome},
+    audit::{self, Context, Intent, Outcome},
     db::{Db, Moment, failed},
     error::Result,
 };
@@ -78,7 +78,9 @@ impl Sessions {
     ) -> Result<SecretToken> {
         let token = SecretToken::new("");
         let mut tx = self.db.begin().await?;
-        audit::record_in(&mut tx, actor, intent, Outcome::succeeded()).await?;
+        let id = Uuid::new_v4();
+        let context = Context { session: Some(id.to_string()), ..Context::default() };
+        audit::record_in(&mut tx, actor, intent.within(context), Outcome::succeeded()).await?;
         if let Some(before) = origin.session_before {
             sqlx::query(
                 "UPDATE sessions SET revoked_at = now() WHERE token_hash = $1 AND revoked_at IS NULL",
@@ -103,9 +105,11 @@ impl Sessions {
             .map_err(failed(BEGIN))?;
         }
         sqlx::query(
-            "INSERT INTO sessions (token_hash, actor, kind, provider, subject, groups, address, browser, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $9))",
+            "INSERT INTO sessions (id, token_hash, actor, kind, provider, subject, groups, address, browser,
+                 expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + make_interval(secs => $10))",
         )
+        .bind(id)
         .bind(secret::hash_of(token.expose()))
         .bind(&actor.name)
         .bind(if actor.kind == ActorKind::LocalAdmin { "local_admin" } else { "person" })

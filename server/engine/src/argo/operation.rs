@@ -37,6 +37,8 @@ use crate::{
     tasks::Tasks,
 };
 
+/// Where an operation that runs says how far it is.
+const PHASE: &str = "/status/operationState/phase";
 /// How long a patch may take.
 const PATCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a patch is tried when somebody else changed the Application in between.
@@ -108,19 +110,14 @@ impl Operator {
         if let Some(why) = refusal(&snapshot, &row, &application) {
             return Err(self.refuse(actor, intent(&row), AppError::Conflict { why }).await?);
         }
-        let audit_id = audit::begin(&self.db, actor, intent(&row)).await?;
+        let audit_id = AuditId::fresh();
         let operation = operation(actor, request, &resources, &application, &audit_id);
+        let intent = with_patch(intent(&row), start_of(&application, &operation));
+        audit::begin_as(&self.db, audit_id, actor, intent).await?;
         let written = self
-            .patch(id, application, |application| {
-                if let Some(why) = busy(application) {
-                    return Err(Error::Answer(AppError::Conflict { why }));
-                }
-                let mut patch = vec![json!({"op": "add", "path": "/operation", "value": operation})];
-                if application.status.operation_state.is_some() {
-                    // Else readers take the last result for this one, and a stale Running state would be resumed.
-                    patch.push(json!({"op": "remove", "path": "/status/operationState"}));
-                }
-                Ok(patch)
+            .patch(id, application, |application| match busy(application) {
+                Some(why) => Err(Error::Answer(AppError::Conflict { why })),
+                None => Ok(start_of(application, &operation)),
             })
             .await;
         if let Err(error) = written {
@@ -147,7 +144,8 @@ impl Operator {
             Ok(found) => found,
             Err(error) => return Err(self.refuse_denied(actor, id, "refresh", error).await?),
         };
-        let audit_id = audit::begin(&self.db, actor, entry("refresh", &row, json!({"kind": word}))).await?;
+        let intent = entry("refresh", &row, json!({"kind": word, "patch": refresh_patch(word)}));
+        let audit_id = audit::begin(&self.db, actor, intent).await?;
         let begin = Instant::now();
         let refreshed = match self.annotate_refresh(id, word).await {
             Ok(version) => self.wait_for_refresh(id, version).await,
@@ -175,13 +173,13 @@ impl Operator {
         if let Some(error) = not_running(&application) {
             return Err(self.refuse(actor, intent, error).await?);
         }
+        let end = vec![json!({"op": "replace", "path": PHASE, "value": "Terminating"})];
+        let intent = with_patch(intent, end.clone());
         let audit_id = audit::begin(&self.db, actor, intent).await?;
         let written = self
             .patch(id, application, |application| match not_running(application) {
                 Some(error) => Err(Error::Answer(error)),
-                None => Ok(vec![
-                    json!({"op": "replace", "path": "/status/operationState/phase", "value": "Terminating"}),
-                ]),
+                None => Ok(end.clone()),
             })
             .await;
         if let Err(error) = written {
@@ -317,7 +315,7 @@ impl Operator {
     async fn annotate_refresh(&self, id: &ApplicationId, word: &str) -> Result<i64> {
         let api = self.api(id)?;
         let server = || format!("control plane {}", id.control_plane);
-        let patch = Patch::Merge(json!({"metadata": {"annotations": {REFRESH: word}}}));
+        let patch = Patch::Merge(refresh_patch(word));
         let params = PatchParams::default();
         let answer = tokio::time::timeout(PATCH_TIMEOUT, api.patch_metadata(&id.name, &params, &patch)).await;
         match answer {
@@ -447,6 +445,26 @@ fn entry(verb: &'static str, row: &Row, details: Value) -> Entry {
         ..Context::default()
     };
     Intent { verb, object: object_of(&row.id), environment, details }.within(context)
+}
+
+/// Returns what is about to be done with the exact patch that will be written.
+fn with_patch(mut entry: Entry, patch: Vec<Value>) -> Entry {
+    entry.intent.details["patch"] = Value::Array(patch);
+    entry
+}
+
+/// The patch that starts an operation.
+fn start_of(application: &FullApplication, operation: &Value) -> Vec<Value> {
+    let mut patch = vec![json!({"op": "add", "path": "/operation", "value": operation})];
+    if application.status.operation_state.is_some() {
+        // Else readers take the last result for this one, and a stale Running state would be resumed.
+        patch.push(json!({"op": "remove", "path": "/status/operationState"}));
+    }
+    patch
+}
+
+fn refresh_patch(word: &str) -> Value {
+    json!({"metadata": {"annotations": {REFRESH: word}}})
 }
 
 fn object_of(id: &ApplicationId) -> String {
