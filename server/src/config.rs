@@ -151,6 +151,7 @@ impl Config {
             kubeconfig: flags.kubeconfig.or(file.kubeconfig),
             context: flags.context.or(file.context),
             namespace: flags.namespace.or(file.namespace),
+            cluster_secrets: file.cluster_secrets,
         };
         let password_file = flags.admin_password_file.or(file.admin_password_file);
         Ok(Self {
@@ -211,7 +212,9 @@ struct File {
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
     namespace: Option<String>,
-    /// The control planes, where there are several; the three settings above are for a single one.
+    #[serde(default)]
+    cluster_secrets: Vec<String>,
+    /// The control planes, where there are several; the four settings above are for a single one.
     #[serde(default)]
     control_planes: Vec<ControlPlane>,
     /// In the order of promotions.
@@ -241,13 +244,22 @@ struct ControlPlane {
     kubeconfig: Option<PathBuf>,
     context: Option<String>,
     namespace: Option<String>,
+    /// The Secrets that register clusters, by name, where not all Secrets may be listed.
+    #[serde(default)]
+    cluster_secrets: Vec<String>,
 }
 
 impl ControlPlane {
     fn into_setting(self) -> ControlPlaneSetting {
         let name = self.name.or_else(|| self.context.clone()).unwrap_or_else(|| UNNAMED.to_owned());
         let namespace = self.namespace.unwrap_or_else(|| ARGOCD_NAMESPACE.to_owned());
-        ControlPlaneSetting { name, kubeconfig: self.kubeconfig, context: self.context, namespace }
+        ControlPlaneSetting {
+            name,
+            kubeconfig: self.kubeconfig,
+            context: self.context,
+            namespace,
+            cluster_secrets: self.cluster_secrets,
+        }
     }
 }
 
@@ -432,7 +444,7 @@ fn control_planes(
         return Ok(vec![single.into_setting()]);
     }
     if single != ControlPlane::default() {
-        let why = "kubeconfig, context and namespace are for a single control plane: with [[control_planes]], \
+        let why = "kubeconfig, context, namespace and cluster_secrets are for a single control plane: with [[control_planes]], \
                    set them there";
         return Err(Error::Contradiction(why.to_owned()));
     }

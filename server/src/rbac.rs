@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use engine::access::policy::{Decision, Policy, ProjectRole, Request, Subjects};
+use engine::{
+    access::policy::{Decision, Policy, ProjectRole, Request, Subjects},
+    fleet::{index::ARGO_CD_POLICY, watch::ControlPlaneSetting},
+};
 use serde::Deserialize;
 
 /// The flags of `quarterdeck rbac can`.
@@ -21,9 +24,18 @@ pub struct Can {
     resource: String,
     /// E.g. shop/web-app-dev [default: all].
     object: Option<String>,
-    /// A CSV, or a manifest of argocd-rbac-cm or quarterdeck-rbac-cm.
+    /// A CSV, or a manifest of argocd-rbac-cm or quarterdeck-rbac-cm [default: argocd-rbac-cm of the control plane].
     #[arg(long, value_name = "FILE")]
-    policy: PathBuf,
+    policy: Option<PathBuf>,
+    /// The kubeconfig of the control plane [default: KUBECONFIG, or the default file].
+    #[arg(long, value_name = "FILE", conflicts_with = "policy")]
+    kubeconfig: Option<PathBuf>,
+    /// The context of the control plane [default: the kubeconfig's current one].
+    #[arg(long, conflicts_with = "policy")]
+    context: Option<String>,
+    /// The namespace of Argo CD.
+    #[arg(long, default_value = "argocd", conflicts_with = "policy")]
+    namespace: String,
     /// A manifest of an AppProject, whose roles count for its objects.
     #[arg(long, value_name = "FILE")]
     project: Option<PathBuf>,
@@ -64,7 +76,10 @@ impl Can {
     /// # Errors
     /// A file that cannot be read, with the place of what is wrong in it.
     pub fn ask(&self) -> anyhow::Result<Decision> {
-        let mut policy = read_policy(&self.policy, self.default_role.as_deref())?;
+        let mut policy = match &self.policy {
+            Some(path) => read_policy(path, self.default_role.as_deref())?,
+            None => self.live_policy()?,
+        };
         if let Some(path) = &self.project {
             let project = read_project(path)?;
             policy = policy
@@ -78,6 +93,23 @@ impl Can {
         let object = self.object.as_deref().unwrap_or(all);
         let subjects = Subjects { user: &self.subject, groups: &self.groups };
         Ok(policy.decide(subjects, Request { resource, action: &self.verb, object }))
+    }
+
+    /// The policy that Argo CD goes by now.
+    fn live_policy(&self) -> anyhow::Result<Policy> {
+        let plane = ControlPlaneSetting {
+            name: self.context.clone().unwrap_or_else(|| "of the kubeconfig".into()),
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            namespace: self.namespace.clone(),
+            cluster_secrets: Vec::new(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let mut data = runtime.block_on(plane.read_config_map(ARGO_CD_POLICY))?;
+        if let Some(role) = &self.default_role {
+            data.insert("policy.default".into(), role.clone());
+        }
+        Policy::from_config_map(&data).with_context(|| format!("{ARGO_CD_POLICY} in {}", self.namespace))
     }
 }
 

@@ -41,6 +41,18 @@ fn the_answer_names_the_line_that_decides() {
 }
 
 #[test]
+fn without_a_file_the_control_plane_is_asked_and_named_where_it_does_not_answer() {
+    let kubeconfig = nowhere();
+    let output = Command::new(env!("CARGO_BIN_EXE_quarterdeck"))
+        .args(["rbac", "can", "devs", "get", "applications", "--context", "x", "--kubeconfig"])
+        .arg(kubeconfig)
+        .output()
+        .expect("runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("control plane x"), "{said}");
+}
+
+#[test]
 fn a_manifest_and_a_project_are_read() {
     let policy = file(
         "cm.yaml",
@@ -148,6 +160,15 @@ fn a_chain_of_roles_ends_where_that_of_argocd_ends() {
     }
 }
 
+/// A kubeconfig of an API server that is not there.
+fn nowhere() -> PathBuf {
+    file(
+        &format!("nowhere-{:?}.kubeconfig", std::thread::current().id()),
+        "apiVersion: v1\nkind: Config\ncurrent-context: x\nclusters: [{name: x, cluster: {server: 'http://127.0.0.1:9'}}]\n\
+         users: [{name: x, user: {}}]\ncontexts: [{name: x, context: {cluster: x, user: x}}]\n",
+    )
+}
+
 /// The argocd of the lab.
 struct ArgoCd {
     program: PathBuf,
@@ -163,11 +184,7 @@ impl ArgoCd {
             Some(cache.join("quarterdeck-lab-bin"))
         };
         let program = set("LAB_CACHE").or_else(cache)?.join("bin/argocd");
-        let kubeconfig = file(
-            &format!("nowhere-{:?}.kubeconfig", std::thread::current().id()),
-            "apiVersion: v1\nkind: Config\ncurrent-context: x\nclusters: [{name: x, cluster: {server: 'http://127.0.0.1:9'}}]\n\
-             users: [{name: x, user: {}}]\ncontexts: [{name: x, context: {cluster: x, user: x}}]\n",
-        );
+        let kubeconfig = nowhere();
         program.is_file().then_some(Self { program, kubeconfig })
     }
 

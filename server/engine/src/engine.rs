@@ -175,6 +175,7 @@ impl Engine {
             let watch = Arc::new(PlaneWatch {
                 name: setting.name,
                 namespace: setting.namespace,
+                cluster_secrets: setting.cluster_secrets,
                 client,
                 config,
                 clients: clients.clone(),

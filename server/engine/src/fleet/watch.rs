@@ -4,7 +4,7 @@
 //! jitter; a malformed object is reported and skipped. Everything found goes to the index as a [`Change`].
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt::Debug,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -12,7 +12,10 @@ use std::{
 };
 
 use backon::ExponentialBuilder;
-use futures::{StreamExt as _, stream::BoxStream};
+use futures::{
+    StreamExt as _,
+    stream::{BoxStream, SelectAll, select_all},
+};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{
     Api, Client, Resource, ResourceExt as _,
@@ -20,6 +23,7 @@ use kube::{
     core::DeserializeGuard,
     runtime::{
         WatchStreamExt as _,
+        utils::Backoff,
         watcher::{self, Event, ExponentialBackoff, watcher},
     },
 };
@@ -42,6 +46,9 @@ use crate::{
     tasks::{TaskHandle, Tasks},
 };
 
+/// How long nothing may have failed for a success to count as one.
+const CALM: Duration = Duration::from_secs(30);
+
 /// A control plane, as settings name it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct ControlPlaneSetting {
@@ -52,6 +59,8 @@ pub struct ControlPlaneSetting {
     pub context: Option<String>,
     /// The namespace of Argo CD.
     pub namespace: String,
+    /// The Secrets that register clusters, by name; empty: all with Argo CD's label.
+    pub cluster_secrets: Vec<String>,
 }
 
 impl ControlPlaneSetting {
@@ -79,6 +88,24 @@ impl ControlPlaneSetting {
         Ok(config)
     }
 
+    /// Reads a ConfigMap once, for commands; one that is not there is empty.
+    ///
+    /// # Errors
+    /// A kubeconfig that cannot be used, or an API server that does not answer within 10 s or refuses.
+    pub async fn read_config_map(&self, name: &str) -> Result<Data> {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let config = self.client_config().await?;
+        let client = Client::try_from(config).map_err(|error| self.unreadable(&error))?;
+        let api: Api<ConfigMap> = Api::namespaced(client, &self.namespace);
+        let what = "read a ConfigMap";
+        let server = || format!("control plane {}", self.name);
+        match tokio::time::timeout(PATIENCE, api.get_opt(name)).await {
+            Ok(Ok(map)) => Ok(map.and_then(|map| map.data).unwrap_or_default()),
+            Ok(Err(source)) => Err(Error::Kube { server: server(), what, source: Box::new(source) }),
+            Err(_) => Err(Error::Timeout { server: server(), what, seconds: PATIENCE.as_secs() }),
+        }
+    }
+
     fn unreadable(&self, error: &dyn std::error::Error) -> Error {
         let mut why = error.to_string();
         let mut source = error.source();
@@ -98,6 +125,7 @@ impl ControlPlaneSetting {
 pub struct PlaneWatch {
     pub name: String,
     pub namespace: String,
+    pub cluster_secrets: Vec<String>,
     pub config: kube::Config,
     pub client: Client,
     pub clients: Clients,
@@ -221,17 +249,20 @@ impl PlaneWatch {
     }
 
     async fn watch_projects(&self) {
-        let mut watched = self.watched::<AppProject>(watcher::Config::default());
+        let mut watched = self.watched::<AppProject>(Part::everything());
         while watched.changed(self).await {
             let projects = watched.objects.values().cloned().collect();
             self.warn("AppProject", watched.unreadable()).await;
+            if !watched.refused.is_empty() {
+                continue;
+            }
             self.index.send(Change::Projects { plane: self.name.clone(), projects }).await;
         }
     }
 
     /// Says where an ApplicationSet cannot make its Applications: Argo CD shows that nowhere but in the object.
     async fn watch_application_sets(&self) {
-        let mut watched = self.watched::<ApplicationSet>(watcher::Config::default());
+        let mut watched = self.watched::<ApplicationSet>(Part::everything());
         while watched.changed(self).await {
             let troubles =
                 watched.objects.iter().filter_map(|(name, set)| Some((name.clone(), set.trouble()?)));
@@ -240,8 +271,7 @@ impl PlaneWatch {
     }
 
     async fn watch_settings(&self, in_cluster: &watch::Sender<bool>) {
-        let config = watcher::Config::default().fields("metadata.name=argocd-cm");
-        let mut watched = self.watched::<ConfigMap>(config);
+        let mut watched = self.watched::<ConfigMap>(Part::named("argocd-cm"));
         while watched.changed(self).await {
             let data = watched.objects.values().next().and_then(|map| map.data.clone()).unwrap_or_default();
             in_cluster.send_replace(data.get("cluster.inClusterEnabled").is_none_or(|text| text != "false"));
@@ -262,10 +292,9 @@ impl PlaneWatch {
 
     /// Hands on what a ConfigMap of policy says; one that is not there says nothing.
     async fn watch_policy(&self, name: &str, change: impl Fn(String, Data) -> Change) {
-        let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-        let mut watched = self.watched::<ConfigMap>(config);
+        let mut watched = self.watched::<ConfigMap>(Part::named(name));
         while watched.changed(self).await {
-            if watched.invalid.is_empty() {
+            if watched.invalid.is_empty() && watched.refused.is_empty() {
                 let data = watched.objects.values().next().and_then(|map| map.data.clone());
                 self.index.send(change(self.name.clone(), data.unwrap_or_default())).await;
             }
@@ -275,12 +304,11 @@ impl PlaneWatch {
     /// Keeps a prober for each registered cluster; starts one anew when its registration changes.
     async fn watch_clusters(&self, mut in_cluster: watch::Receiver<bool>) {
         let mut probers = Probers::default();
-        let config = watcher::Config::default().labels("argocd.argoproj.io/secret-type=cluster");
-        let mut watched = self.watched::<Secret>(config);
+        let mut watched = self.watched_parts::<Secret>(self.cluster_parts());
         loop {
             tokio::select! {
                 goes_on = watched.changed(self) => if !goes_on { return },
-                changed = in_cluster.changed() => if changed.is_err() || watched.is_listing { continue },
+                changed = in_cluster.changed() => if changed.is_err() || watched.is_listing() { continue },
             }
             let with_own = *in_cluster.borrow_and_update();
             let Registered { registrations, versions, warnings } =
@@ -299,6 +327,15 @@ impl PlaneWatch {
                 }
             }
         }
+    }
+
+    /// What registers clusters: all Secrets with Argo CD's label, or each of those that the settings name.
+    fn cluster_parts(&self) -> Vec<(Part, watcher::Config)> {
+        const LABEL: &str = "argocd.argoproj.io/secret-type=cluster";
+        if self.cluster_secrets.is_empty() {
+            return vec![(Part::All(LABEL), watcher::Config::default().labels(LABEL))];
+        }
+        self.cluster_secrets.iter().map(|name| Part::named(name)).collect()
     }
 
     /// Starts a prober; none where there is nothing to connect with, which the cluster's row says.
@@ -329,12 +366,20 @@ impl PlaneWatch {
         self.index.send(Change::Warnings { plane: self.name.clone(), kind, warnings }).await;
     }
 
-    fn watched<K: Watchable>(&self, config: watcher::Config) -> Watched<K> {
+    fn watched<K: Watchable>(&self, part: (Part, watcher::Config)) -> Watched<K> {
+        self.watched_parts(vec![part])
+    }
+
+    fn watched_parts<K: Watchable>(&self, parts: Vec<(Part, watcher::Config)>) -> Watched<K> {
+        let listing = parts.iter().map(|(part, _)| part.clone()).collect();
+        let tagged =
+            |(part, config): (Part, _)| self.events(config).map(move |event| (part.clone(), event)).boxed();
         Watched {
-            events: self.events(config),
+            events: select_all(parts.into_iter().map(tagged)),
             objects: BTreeMap::new(),
             invalid: BTreeMap::new(),
-            is_listing: true,
+            listing,
+            refused: BTreeMap::new(),
         }
     }
 
@@ -346,7 +391,7 @@ impl PlaneWatch {
             .with_max_delay(Duration::from_secs(5))
             .with_jitter()
             .without_max_times();
-        let backoff = ExponentialBackoff::from(backoff);
+        let backoff = Patience { backoff: ExponentialBackoff::from(backoff), failed: None };
         watcher(api, config.any_semantic()).backoff(backoff).boxed()
     }
 }
@@ -374,44 +419,109 @@ impl<K> Watchable for K where
 {
 }
 
-/// A set of objects that a watch keeps true.
+/// A backoff that a success soon after a failure does not reset: each try to list begins with one.
+struct Patience {
+    backoff: ExponentialBackoff,
+    failed: Option<Instant>,
+}
+
+impl Iterator for Patience {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.failed = Some(Instant::now());
+        self.backoff.next()
+    }
+}
+
+impl Backoff for Patience {
+    fn reset(&mut self) {
+        if self.failed.is_none_or(|at| at.elapsed() > CALM) {
+            self.backoff.reset();
+        }
+    }
+}
+
+/// What one watch of a set sees.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Part {
+    /// All objects that a selector takes, which stands for them in warnings.
+    All(&'static str),
+    Named(String),
+}
+
+impl Part {
+    /// A watch of one object, which a right to that name is enough for.
+    fn named(name: &str) -> (Self, watcher::Config) {
+        (Self::Named(name.to_owned()), watcher::Config::default().fields(&format!("metadata.name={name}")))
+    }
+
+    /// A watch of everything there is.
+    fn everything() -> (Self, watcher::Config) {
+        (Self::All("all"), watcher::Config::default())
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::All(selector) => selector,
+            Self::Named(name) => name,
+        }
+    }
+}
+
+/// A set of objects that watches keep true.
 struct Watched<K> {
-    events: Events<K>,
+    events: SelectAll<BoxStream<'static, (Part, Result<Event<DeserializeGuard<K>>, watcher::Error>)>>,
     objects: BTreeMap<String, K>,
     /// Those that could not be read, and why.
     invalid: BTreeMap<String, String>,
-    is_listing: bool,
+    /// The watches that have not told all they have.
+    listing: BTreeSet<Part>,
+    /// Those that the API server refuses, and in which words.
+    refused: BTreeMap<Part, String>,
 }
 
 impl<K: Watchable> Watched<K> {
     /// Waits until the set has changed and is complete; false when the watch has ended.
     async fn changed(&mut self, watch: &PlaneWatch) -> bool {
-        while let Some(event) = self.events.next().await {
+        while let Some((part, event)) = self.events.next().await {
             match event {
                 Ok(Event::Init) => {
-                    self.objects.clear();
-                    self.invalid.clear();
-                    self.is_listing = true;
+                    self.begin(part);
+                    continue;
                 }
-                Ok(Event::InitDone) => self.is_listing = false,
+                Ok(Event::InitDone) => {
+                    self.listing.remove(&part);
+                    self.refused.remove(&part);
+                }
                 Ok(Event::Apply(guard) | Event::InitApply(guard)) => self.put(guard),
                 Ok(Event::Delete(guard)) => self.forget(&guard.name_any()),
                 Err(error) => {
                     let kind = K::kind(&());
                     tracing::warn!(control_plane = %watch.name, "the watch of {kind}s broke: {}", explain_watch(&error));
-                    continue;
+                    if !is_refusal(&error) || !self.refuse(part, explain_watch(&error)) {
+                        continue;
+                    }
                 }
             }
-            if !self.is_listing {
+            if !self.is_listing() {
                 return true;
             }
         }
         false
     }
 
+    fn is_listing(&self) -> bool {
+        !self.listing.is_empty()
+    }
+
     /// Returns the objects that could not be read, each with a sentence.
     fn unreadable(&self) -> impl Iterator<Item = (String, String)> {
-        self.invalid.iter().map(|(name, why)| (name.clone(), unreadable(why)))
+        let refused = |(part, why): (&Part, &String)| {
+            (part.name().to_owned(), format!("Quarterdeck may not watch it: {why}. See deploy/rbac."))
+        };
+        let invalid = self.invalid.iter().map(|(name, why)| (name.clone(), unreadable(why)));
+        invalid.chain(self.refused.iter().map(refused))
     }
 
     fn put(&mut self, guard: DeserializeGuard<K>) {
@@ -421,6 +531,24 @@ impl<K: Watchable> Watched<K> {
             Ok(object) => drop(self.objects.insert(name, object)),
             Err(invalid) => drop(self.invalid.insert(name, invalid.error)),
         }
+    }
+
+    /// A watch tells anew all that it has.
+    fn begin(&mut self, part: Part) {
+        match &part {
+            Part::Named(name) => self.forget(&name.clone()),
+            Part::All(_) => {
+                self.objects.clear();
+                self.invalid.clear();
+            }
+        }
+        self.listing.insert(part);
+    }
+
+    /// What may not be watched is not waited for; returns whether that is news.
+    fn refuse(&mut self, part: Part, why: String) -> bool {
+        self.listing.remove(&part);
+        self.refused.insert(part, why.clone()).is_none_or(|known| known != why)
     }
 
     fn forget(&mut self, name: &str) {
@@ -488,6 +616,16 @@ impl Probers {
 impl Drop for Probers {
     fn drop(&mut self) {
         self.keep(&BTreeMap::new());
+    }
+}
+
+/// Whether the account may not do it: that does not heal by trying again.
+fn is_refusal(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 403,
+        watcher::Error::WatchError(status) => status.code == 403,
+        _ => false,
     }
 }
 
