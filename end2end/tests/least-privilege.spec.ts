@@ -90,6 +90,7 @@ test('with named Secrets everything works, and no other Secret can be read', asy
 test('a list of Secrets that is refused is told, with where to mend it', async ({ browser }) => {
   await withRights(browser, 'quarterdeck-named-secrets.yaml', '', async (page) => {
     await page.goto('/clusters');
+    await page.getByText(/not as it should be|not as they should be/).click();
     await expect(page.getByText(/Quarterdeck may not watch it: .*See deploy\/rbac/)).toBeVisible();
     await page.goto('/applications');
     await expect(page.getByText('36 of 36').first()).toBeVisible();

@@ -396,6 +396,8 @@ impl PlaneWatch {
     }
 }
 
+/// Events, each with the watch that it comes from.
+type Tagged<K> = BoxStream<'static, (Part, Result<Event<DeserializeGuard<K>>, watcher::Error>)>;
 type Events<K> = BoxStream<'static, Result<Event<DeserializeGuard<K>>, watcher::Error>>;
 
 /// What can be watched in a namespace.
@@ -471,7 +473,7 @@ impl Part {
 
 /// A set of objects that watches keep true.
 struct Watched<K> {
-    events: SelectAll<BoxStream<'static, (Part, Result<Event<DeserializeGuard<K>>, watcher::Error>)>>,
+    events: SelectAll<Tagged<K>>,
     objects: BTreeMap<String, K>,
     /// Those that could not be read, and why.
     invalid: BTreeMap<String, String>,
