@@ -1,7 +1,7 @@
 // Pictures of every page of the running demo, to be looked at beside the mocks: 1440 and 390 pixels, dark and light.
 
 import { expect, test } from '@playwright/test';
-import { open, pageOf, pages, signIn } from '../support/pages.ts';
+import { open, pageOf, pages, signIn, stillPages } from '../support/pages.ts';
 
 const shots = [
   ...pages,
@@ -10,9 +10,8 @@ const shots = [
   { name: 'sync-form', path: `${pageOf('web-app-prod')}?sync=1` },
   { name: 'applications-filtered', path: '/applications?health=Degraded&health=Missing' },
   { name: 'applications-empty', path: '/applications?q=nothing-is-called-so' },
-  { name: 'menu', path: '/menu' },
-  { name: 'not-found', path: '/applications/mgmt/argocd/nobody' },
 ];
+const stillShots = [...stillPages, { name: 'not-found', path: '/applications/mgmt/argocd/nobody' }];
 const folder = 'screenshots';
 
 for (const colorScheme of ['dark', 'light'] as const) {
@@ -24,10 +23,14 @@ for (const colorScheme of ['dark', 'light'] as const) {
       await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
       await page.screenshot({ path: `${folder}/login-${width}-${colorScheme}.png` });
       await signIn(page, process.env.QUARTERDECK_ADMIN_PASSWORD ?? 'password');
+      const shoot = (name: string) => page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
       for (const { name, path } of shots) {
-        if (name === 'not-found' || name === 'menu') await page.goto(path);
-        else await open(page, path);
-        await page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
+        await open(page, path);
+        await shoot(name);
+      }
+      for (const { name, path } of stillShots) {
+        await page.goto(path);
+        await shoot(name);
       }
     });
   }

@@ -12,6 +12,15 @@ export const pages = [
   { name: 'cluster', path: '/clusters/mgmt/dev', heading: 'dev' },
 ];
 
+/** Those that show nothing that changes by itself. */
+export const stillPages = [
+  { name: 'audit', path: '/audit', heading: 'Audit' },
+  { name: 'permissions', path: '/permissions?resource=applications&action=sync&object=web-app-prod', heading: 'Permissions' },
+  { name: 'sessions', path: '/settings/sessions', heading: 'Settings' },
+  { name: 'tokens', path: '/settings/tokens', heading: 'Settings' },
+  { name: 'more', path: '/menu', heading: 'More' },
+];
+
 export const pageOf = (application: string) => `/applications/mgmt/argocd/${application}`;
 
 export async function signIn(page: Page, password = admin.password) {

@@ -1,15 +1,8 @@
 // What holds on every page: it is whole, accessible, quiet, and goes where its links say.
 
 import { AxeBuilder } from '@axe-core/playwright';
-import { expect, goto, open, pages, test } from '../support/pages.ts';
+import { expect, goto, open, pages, stillPages, test } from '../support/pages.ts';
 
-const stillPages = [
-  { name: 'audit', path: '/audit', heading: 'Audit' },
-  { name: 'permissions', path: '/permissions?resource=applications&action=sync&object=web-app-prod', heading: 'Permissions' },
-  { name: 'sessions', path: '/settings/sessions', heading: 'Settings' },
-  { name: 'tokens', path: '/settings/tokens', heading: 'Settings' },
-  { name: 'more', path: '/menu', heading: 'More' },
-];
 const everyPage = [...pages.map((page) => ({ ...page, show: open })), ...stillPages.map((page) => ({ ...page, show: goto }))];
 
 for (const { name, path, heading, show } of everyPage) {
