@@ -1,7 +1,8 @@
 // Pictures of every page of the running demo, to be looked at beside the mocks: 1440 and 390 pixels, dark and light.
 
 import { expect, test } from '@playwright/test';
-import { open, pageOf, pages, signIn, stillPages } from '../support/pages.ts';
+import { signInThroughDex } from '../support/beside.ts';
+import { open, pageOf, pages, stillPages } from '../support/pages.ts';
 
 const shots = [
   ...pages,
@@ -20,9 +21,10 @@ for (const colorScheme of ['dark', 'light'] as const) {
       await page.setViewportSize({ width, height: width === 390 ? 844 : 900 });
       await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
       await page.goto('/login');
-      await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
+      await expect(page.getByRole('heading', { level: 1, name: 'Sign in' })).toBeVisible();
       await page.screenshot({ path: `${folder}/login-${width}-${colorScheme}.png` });
-      await signIn(page, process.env.QUARTERDECK_ADMIN_PASSWORD ?? 'password');
+      await signInThroughDex(page, 'alice');
+      await expect(page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
       const shoot = (name: string) => page.screenshot({ path: `${folder}/${name}-${width}-${colorScheme}.png`, fullPage: true });
       for (const { name, path } of shots) {
         await open(page, path);

@@ -58,9 +58,14 @@ client_id = "quarterdeck"
 /** Signs in through Dex and comes back to `path`. */
 export async function signInAs(page: Page, who: string, path = '/') {
   await page.goto(path);
+  await signInThroughDex(page, who);
+  await expect(page).toHaveURL(`${besideURL}${path}`);
+}
+
+/** From the sign-in page on, of whichever Quarterdeck. */
+export async function signInThroughDex(page: Page, who: string) {
   await page.getByRole('link', { name: 'Continue with Dex' }).click();
   await page.getByLabel(/email/i).fill(`${who}@quarterdeck.test`);
   await page.getByLabel(/password/i).fill('password');
   await page.getByRole('button', { name: /log ?in/i }).click();
-  await expect(page).toHaveURL(`${besideURL}${path}`);
 }

@@ -1,3 +1,4 @@
 //! The commands beside `serve`, one file each.
 
 pub mod audit;
+pub mod plan;

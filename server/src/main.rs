@@ -8,7 +8,10 @@ use clap_complete::Shell;
 use engine::Engine;
 use secrecy::{ExposeSecret as _, SecretString};
 use server::{
-    cli::audit::{self, Audit},
+    cli::{
+        audit::{self, Audit},
+        plan,
+    },
     config::{Config, Flags, Secrets},
     http::{self, Limits, Services},
     rbac, telemetry,
@@ -37,6 +40,9 @@ enum Command {
     /// Verifies the record of acts, and removes old events from it by export.
     #[command(subcommand)]
     Audit(Audit),
+    /// Tells what a promotion or a rollback would change in a repository, without changing it.
+    #[command(subcommand)]
+    Plan(plan::Command),
     /// Prints the script that completes commands and flags in a shell, e.g. for `source <(quarterdeck completions bash)`.
     Completions { shell: Shell },
     /// Prints the version.
@@ -61,6 +67,13 @@ fn main() -> ExitCode {
             Err(error) => Err(error),
         },
         Command::Audit(command) => audit::run(command),
+        Command::Plan(command) => match command.plan() {
+            Ok((text, changes)) => {
+                let status = if changes { ExitCode::SUCCESS } else { ExitCode::from(2) };
+                return say(&text).map_or(ExitCode::FAILURE, |()| status);
+            }
+            Err(error) => Err(error),
+        },
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "quarterdeck", &mut std::io::stdout());
             Ok(())

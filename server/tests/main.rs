@@ -9,6 +9,7 @@ mod health;
 mod law;
 mod listen;
 mod live;
+mod plan;
 mod rbac;
 mod safety;
 mod sign_in;

@@ -13,6 +13,7 @@ pub mod error;
 pub mod history;
 pub mod operation;
 pub mod overview;
+pub mod plan;
 pub mod record;
 pub mod status;
 pub mod time;

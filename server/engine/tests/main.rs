@@ -5,6 +5,7 @@ mod audit;
 mod db;
 mod history;
 mod oidc;
+mod plan;
 mod policy;
 mod private_server;
 mod support;

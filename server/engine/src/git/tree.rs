@@ -1,0 +1,175 @@
+//! A repository at a commit, to be read. No path leaves it: symbolic links and submodules are told, and never followed.
+
+use std::path::Path;
+
+use git2::{ObjectType, Oid, Repository};
+
+/// Larger files are not read: a manifest is not.
+const LARGEST: usize = 5_000_000;
+/// More entries are not walked through.
+const MOST_ENTRIES: usize = 200_000;
+
+/// The files of a repository at one commit.
+pub struct Tree<'r> {
+    repository: &'r Repository,
+    commit: Oid,
+    root: git2::Tree<'r>,
+}
+
+/// A file: its path inside of the repository and the id of its content.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct File {
+    pub path: String,
+    pub id: Oid,
+}
+
+/// Why something of a repository cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    #[error("{path} is no Git repository that can be read: {}", reason.message())]
+    Repository { path: String, reason: git2::Error },
+    #[error("{revision:?} is no commit of this repository: {}; name a branch, a tag or a commit", reason.message())]
+    Revision { revision: String, reason: git2::Error },
+    #[error("{path:?} is no path inside of a repository: {why}")]
+    Path { path: String, why: &'static str },
+    #[error("{path} is not there at commit {commit:.10}")]
+    Missing { path: String, commit: Oid },
+    #[error("{path} is {what}, which is never followed: put the files themselves there")]
+    NotFollowed { path: String, what: &'static str },
+    #[error("{path} has {bytes} bytes, more than the {LARGEST} that are read")]
+    TooLarge { path: String, bytes: usize },
+    #[error("the repository has more than {MOST_ENTRIES} files and folders, which are not all looked at")]
+    TooMany,
+    #[error("{path} cannot be read: {}", reason.message())]
+    Object { path: String, reason: git2::Error },
+}
+
+/// Opens a clone or a bare repository.
+///
+/// # Errors
+/// A folder that is none.
+pub fn open(path: &Path) -> Result<Repository, TreeError> {
+    Repository::open(path)
+        .map_err(|reason| TreeError::Repository { path: path.display().to_string(), reason })
+}
+
+impl<'r> Tree<'r> {
+    /// Reads a repository at a revision: a branch, a tag or a commit.
+    ///
+    /// # Errors
+    /// A revision that names no commit.
+    pub fn at(repository: &'r Repository, revision: &str) -> Result<Self, TreeError> {
+        let commit = repository.revparse_single(revision).and_then(|object| object.peel_to_commit());
+        let found = commit.and_then(|commit| Ok((commit.id(), commit.tree()?)));
+        let (commit, root) =
+            found.map_err(|reason| TreeError::Revision { revision: revision.to_owned(), reason })?;
+        Ok(Self { repository, commit, root })
+    }
+
+    /// Returns the commit.
+    pub fn commit(&self) -> Oid {
+        self.commit
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// What is not there, is no file, or is too large.
+    pub fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
+        check(path)?;
+        let missing = || TreeError::Missing { path: path.to_owned(), commit: self.commit };
+        let object = |reason| TreeError::Object { path: path.to_owned(), reason };
+        let mut folder = self.root.clone();
+        let (parents, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let mut so_far = String::new();
+        for part in parents.split('/').filter(|part| !part.is_empty()) {
+            so_far = join(&so_far, part);
+            let id = folder.get_name(part).map(|entry| (entry.id(), entry.filemode()));
+            let (id, mode) = id.ok_or_else(missing)?;
+            refuse_links(&so_far, mode)?;
+            folder = self.repository.find_tree(id).map_err(|_| missing())?;
+        }
+        let entry = folder.get_name(name).ok_or_else(missing)?;
+        refuse_links(path, entry.filemode())?;
+        let (bytes, kind) =
+            self.repository.odb().and_then(|odb| odb.read_header(entry.id())).map_err(object)?;
+        if kind != ObjectType::Blob {
+            return Err(missing());
+        }
+        if bytes > LARGEST {
+            return Err(TreeError::TooLarge { path: path.to_owned(), bytes });
+        }
+        Ok(self.repository.find_blob(entry.id()).map_err(object)?.content().to_vec())
+    }
+
+    /// Returns all files below a folder, in the order of their paths, and what else is there, each with a sentence.
+    ///
+    /// # Errors
+    /// More entries than are looked at.
+    pub fn files(&self, folder: &str) -> Result<(Vec<File>, Vec<TreeError>), TreeError> {
+        let mut found = (Vec::new(), Vec::new());
+        let mut left = MOST_ENTRIES;
+        let start = if folder.is_empty() {
+            Some(self.root.clone())
+        } else {
+            check(folder)?;
+            let entry = self.root.get_path(Path::new(folder)).ok();
+            entry.and_then(|entry| self.repository.find_tree(entry.id()).ok())
+        };
+        if let Some(start) = start {
+            self.walk(&start, folder, &mut left, &mut found)?;
+        }
+        found.0.sort();
+        Ok(found)
+    }
+
+    fn walk(
+        &self,
+        folder: &git2::Tree<'_>,
+        path: &str,
+        left: &mut usize,
+        found: &mut (Vec<File>, Vec<TreeError>),
+    ) -> Result<(), TreeError> {
+        for entry in folder {
+            *left = left.checked_sub(1).ok_or(TreeError::TooMany)?;
+            let Ok(name) = entry.name() else { continue };
+            let path = join(path, name);
+            if let Err(error) = refuse_links(&path, entry.filemode()) {
+                found.1.push(error);
+            } else if entry.kind() == Some(ObjectType::Tree) {
+                let folder = self.repository.find_tree(entry.id());
+                let folder = folder.map_err(|reason| TreeError::Object { path: path.clone(), reason })?;
+                self.walk(&folder, &path, left, found)?;
+            } else {
+                found.0.push(File { path, id: entry.id() });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+/// Git itself writes trees with such names only when it is made to.
+fn check(path: &str) -> Result<(), TreeError> {
+    let refuse = |why| Err(TreeError::Path { path: path.to_owned(), why });
+    if path.contains(['\0', '\\']) {
+        return refuse("it has a NUL or a backslash");
+    }
+    match path.split('/').find(|part| ["", ".", ".."].contains(part)) {
+        Some("") => refuse("it begins or ends with a slash, or has two in a row"),
+        Some(_) => refuse("it has a part . or .."),
+        None => Ok(()),
+    }
+}
+
+fn refuse_links(path: &str, mode: i32) -> Result<(), TreeError> {
+    let refuse = |what| Err(TreeError::NotFollowed { path: path.to_owned(), what });
+    match mode {
+        0o120_000 => refuse("a symbolic link"),
+        0o160_000 => refuse("a submodule"),
+        _ => Ok(()),
+    }
+}
