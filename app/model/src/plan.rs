@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Timestamp;
+
 /// What a change would do, computed without doing it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Plan {
@@ -19,6 +21,11 @@ pub struct Plan {
     pub hash: String,
     pub moves: Vec<Move>,
     pub stays: Vec<Stay>,
+    /// Of a promotion, what it brings: the commits that changed the source since it had what the target has now. Of a
+    /// rollback, what it takes back. The newest first.
+    pub commits: Vec<CommitRef>,
+    /// Who changed the file last that would change now.
+    pub last_touched: Option<CommitRef>,
     /// What a person should know, in sentences.
     pub warnings: Vec<String>,
     pub files: Vec<FileChange>,
@@ -30,6 +37,15 @@ pub struct Plan {
 pub enum PlanKind {
     Promote,
     Rollback,
+}
+
+/// A commit, as far as a list shows it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct CommitRef {
+    pub id: String,
+    pub subject: String,
+    pub author: String,
+    pub at: Timestamp,
 }
 
 /// A field that takes another value.

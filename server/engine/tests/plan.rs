@@ -246,3 +246,26 @@ fn what_is_not_there_is_told_with_what_is() {
     let error = promote(&tree, "api", "dev", "prod").expect_err("is refused").to_string();
     assert!(error.starts_with("apps/api/overlays/dev/kustomization.yaml: line "), "{error}");
 }
+
+#[test]
+fn a_plan_names_the_commits_that_it_brings_or_takes_back_and_who_was_there_last() {
+    let repo = Repo::of_shop();
+    let (dev, prod) =
+        ("apps/web/overlays/dev/kustomization.yaml", "apps/web/overlays/prod/kustomization.yaml");
+    let dev_at = |tag: &str| DEV.replace("1.5.0", tag);
+    repo.commit(&[(dev, &dev_at("1.4.2"))]);
+    let first = repo.commit(&[(dev, &dev_at("1.4.3"))]);
+    repo.commit(&[("README.md", "elsewhere")]);
+    let second = repo.commit(&[(dev, &dev_at("1.4.4"))]);
+    let last = repo.commit(&[(prod, &PROD.replace("count: 6", "count: 7"))]);
+    let plan = repo.promote("dev", "prod").expect("plans");
+    let ids: Vec<_> = plan.commits.iter().map(|it| it.id.clone()).collect();
+    assert_eq!(ids, [second.to_string(), first.to_string()]);
+    assert_eq!(plan.last_touched.map(|it| (it.id, it.author)), Some((last.to_string(), "erin".to_owned())));
+
+    let promoted = repo.commit(&[(prod, &PROD.replace("1.4.2", "1.4.4"))]);
+    let (now, then) = (Tree::at(&repo.repository, "HEAD"), Tree::at(&repo.repository, &last.to_string()));
+    let plan = rollback(&now.expect("a tree"), &then.expect("a tree"), "web", "prod").expect("plans");
+    assert_eq!(plan.commits.iter().map(|it| it.id.clone()).collect::<Vec<_>>(), [promoted.to_string()]);
+    assert_eq!(plan.commits[0].subject, "Change");
+}

@@ -7,7 +7,7 @@ use engine::git::{
     plan::{promote, rollback},
     tree::{self, Tree},
 };
-use model::plan::{Plan, PlanKind, Stay};
+use model::plan::{CommitRef, Plan, PlanKind, Stay};
 
 /// What to plan. Exit status: 0 where something would change, 2 where there is nothing to do, 1 on an error.
 #[derive(Subcommand)]
@@ -116,6 +116,17 @@ fn words(plan: &Plan) -> Result<String, std::fmt::Error> {
     for it in &plan.moves {
         let (before, after) = (shown(&it.before), shown(&it.after));
         writeln!(text, "  {}\n    {}: {before} -> {after}", it.file, it.field)?;
+    }
+    if let Some(last) = &plan.last_touched {
+        let CommitRef { id, subject, author, .. } = last;
+        writeln!(text, "  last changed by {author}: {subject} ({id:.10})")?;
+    }
+    if !plan.commits.is_empty() {
+        let head = if plan.kind == PlanKind::Promote { "Brings" } else { "Takes back" };
+        writeln!(text, "\n{head}")?;
+    }
+    for CommitRef { id, subject, author, .. } in &plan.commits {
+        writeln!(text, "  {id:.10} {author}: {subject}")?;
     }
     if !plan.stays.is_empty() {
         writeln!(text, "\nStays")?;

@@ -6,17 +6,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use git2::Oid;
-use model::plan::{FileChange, Move, Plan, PlanKind, Stay};
+use model::plan::{CommitRef, FileChange, Move, Plan, PlanKind, Stay};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     edit::{self, EditError, Identity, Image, Images, Limits, NewName, Unreadable, unified_diff},
     layout::{App, LayoutError, Overlay, find_app},
-    tree::{File, Tree, TreeError},
+    tree::{File, Touch, Tree, TreeError},
 };
 
 /// Tags that name something else tomorrow (R2).
 const FLOATING: [&str; 6] = ["latest", "main", "master", "stable", "edge", "nightly"];
+
+/// How far back commits are looked at.
+const MOST_COMMITS: usize = 2000;
+/// How many of them a plan lists.
+const MOST_LISTED: usize = 100;
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +143,8 @@ fn plan(
         commit: target.tree.commit().to_string(),
         hash: hash_of(kind, &app.base_path, to, &read, &after),
         warnings: warnings_of(&wanted, from),
+        commits: commits(kind, source, target, &wanted, &there),
+        last_touched: target.tree.touches(file, MOST_COMMITS).next().map(reference),
         moves,
         stays,
         files,
@@ -216,6 +223,41 @@ impl Side<'_> {
     fn relative<'p>(&self, path: &'p str) -> &'p str {
         path.strip_prefix(&self.overlay.folder).map_or(path, |rest| rest.trim_start_matches('/'))
     }
+}
+
+/// The commits between what the one has and what the other has, by their images.
+fn commits(
+    kind: PlanKind,
+    source: &Side<'_>,
+    target: &Side<'_>,
+    wanted: &Images,
+    there: &Images,
+) -> Vec<CommitRef> {
+    let (side, until) = match kind {
+        PlanKind::Promote => (source, there),
+        PlanKind::Rollback => (target, wanted),
+    };
+    if last_of_each(wanted).all(|it| there.of(&it.name).last() == Some(it)) {
+        return Vec::new();
+    }
+    let images = |id| Images::read(&side.tree.content(id)?, &Limits::default()).ok();
+    let mut found = Vec::new();
+    for touch in side.tree.touches(&side.overlay.kustomization, MOST_COMMITS) {
+        // What only the other one has does not travel, and says nothing here.
+        let is_there = touch.before.and_then(images).is_some_and(|images| {
+            last_of_each(wanted).all(|it| images.of(&it.name).last() == until.of(&it.name).last())
+        });
+        found.push(reference(touch));
+        if is_there || found.len() == MOST_LISTED {
+            break;
+        }
+    }
+    found
+}
+
+fn reference(touch: Touch) -> CommitRef {
+    let Touch { commit, subject, author, at, .. } = touch;
+    CommitRef { id: commit.to_string(), subject, author, at }
 }
 
 /// Of entries for the same image, kustomize's last word.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use git2::{ObjectType, Oid, Repository};
+use model::Timestamp;
 
 /// Larger files are not read: a manifest is not.
 const LARGEST: usize = 5_000_000;
@@ -21,6 +22,18 @@ pub struct Tree<'r> {
 pub struct File {
     pub path: String,
     pub id: Oid,
+}
+
+/// A commit that changed a file.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Touch {
+    pub commit: Oid,
+    /// One line without control characters, at most 200 characters.
+    pub subject: String,
+    pub author: String,
+    pub at: Timestamp,
+    /// The file's content before; none where the commit made it.
+    pub before: Option<Oid>,
 }
 
 /// Why something of a repository cannot be read.
@@ -123,6 +136,27 @@ impl<'r> Tree<'r> {
         Ok(found)
     }
 
+    /// Returns the commits that changed a file, the newest first, along first parents as far as the clone reaches. At
+    /// most `limit` commits are looked at.
+    pub fn touches(&self, path: &str, limit: usize) -> impl Iterator<Item = Touch> {
+        let mut next = self.repository.find_commit(self.commit).ok();
+        let mut content = next.as_ref().and_then(|commit| content_of(commit, path));
+        let walk = std::iter::from_fn(move || {
+            let commit = next.take()?;
+            next = commit.parent(0).ok();
+            let before = next.as_ref().and_then(|parent| content_of(parent, path));
+            let changed = std::mem::replace(&mut content, before) != before;
+            Some(changed.then(|| Touch::of(&commit, before)))
+        });
+        walk.take(limit).flatten()
+    }
+
+    /// Reads a content by its id; none where it is too large or gone.
+    pub fn content(&self, id: Oid) -> Option<Vec<u8>> {
+        let blob = self.repository.find_blob(id).ok()?;
+        (blob.size() <= LARGEST).then(|| blob.content().to_vec())
+    }
+
     fn walk(
         &self,
         folder: &git2::Tree<'_>,
@@ -146,6 +180,28 @@ impl<'r> Tree<'r> {
         }
         Ok(())
     }
+}
+
+impl Touch {
+    fn of(commit: &git2::Commit<'_>, before: Option<Oid>) -> Self {
+        let author = commit.author();
+        Self {
+            commit: commit.id(),
+            subject: plain(&String::from_utf8_lossy(commit.summary_bytes().unwrap_or_default())),
+            author: plain(&String::from_utf8_lossy(author.name_bytes())),
+            at: Timestamp(author.when().seconds().saturating_mul(1000)),
+            before,
+        }
+    }
+}
+
+/// What anybody may have written, as one line.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+fn content_of(commit: &git2::Commit<'_>, path: &str) -> Option<Oid> {
+    Some(commit.tree().ok()?.get_path(Path::new(path)).ok()?.id())
 }
 
 fn join(folder: &str, name: &str) -> String {
