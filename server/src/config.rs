@@ -35,7 +35,7 @@ pub use network::Network;
 pub use public_url::PublicUrl;
 
 /// The namespace of Argo CD, where nothing else is said.
-const ARGOCD_NAMESPACE: &str = "argocd";
+pub(crate) const ARGOCD_NAMESPACE: &str = "argocd";
 /// The name of a control plane that has neither a name nor a context. It must not follow the kubeconfig's current
 /// context, for links and history go by it.
 const UNNAMED: &str = "default";

@@ -11,5 +11,4 @@
 pub mod cli;
 pub mod config;
 pub mod http;
-pub mod rbac;
 pub mod telemetry;

@@ -10,11 +10,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use server::{
     cli::{
         audit::{self, Audit},
-        plan,
+        plan, rbac,
     },
     config::{Config, Flags, Secrets},
     http::{self, Limits, Services},
-    rbac, telemetry,
+    telemetry,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -57,37 +57,33 @@ enum Rbac {
 }
 
 fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Serve(flags) => serve(*flags),
-        Command::Rbac(Rbac::Can(can)) => match can.ask() {
-            Ok(decision) => {
-                let said = say(&rbac::words(&decision));
-                return if decision.allowed && said.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-            }
-            Err(error) => Err(error),
-        },
-        Command::Audit(command) => audit::run(command),
-        Command::Plan(command) => match command.plan() {
-            Ok((text, changes)) => {
-                let status = if changes { ExitCode::SUCCESS } else { ExitCode::from(2) };
-                return say(&text).map_or(ExitCode::FAILURE, |()| status);
-            }
-            Err(error) => Err(error),
-        },
+    run_command(Cli::parse().command).unwrap_or_else(|error| {
+        // The log may not have started, and an operator reads this first.
+        let _ = writeln!(std::io::stderr(), "quarterdeck: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run_command(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(flags) => serve(*flags)?,
+        Command::Rbac(Rbac::Can(can)) => {
+            let decision = can.ask()?;
+            say(&rbac::words(&decision))?;
+            return Ok(if decision.allowed { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Audit(command) => audit::run(command)?,
+        Command::Plan(command) => {
+            let (text, changes) = command.plan()?;
+            say(&text)?;
+            return Ok(if changes { ExitCode::SUCCESS } else { ExitCode::from(2) });
+        }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "quarterdeck", &mut std::io::stdout());
-            Ok(())
         }
-        Command::Version => say(concat!("quarterdeck ", env!("CARGO_PKG_VERSION"))),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // The log may not have started, and an operator reads this first.
-            let _ = writeln!(std::io::stderr(), "quarterdeck: {error:#}");
-            ExitCode::FAILURE
-        }
+        Command::Version => say(concat!("quarterdeck ", env!("CARGO_PKG_VERSION")))?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 #[tokio::main]

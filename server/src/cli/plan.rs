@@ -104,6 +104,7 @@ fn words(plan: &Plan) -> Result<String, std::fmt::Error> {
         PlanKind::Rollback => ("Roll back", "for"),
     };
     let Plan { app, from, to, commit, hash, .. } = plan;
+    let app = app.escape_debug();
     writeln!(text, "{act} {app} from {from:.12} {arrow} {to}, at commit {commit:.10} (plan {hash:.12})")?;
     for warning in &plan.warnings {
         writeln!(text, "! {warning}")?;
@@ -115,9 +116,9 @@ fn words(plan: &Plan) -> Result<String, std::fmt::Error> {
     }
     for it in &plan.moves {
         let (before, after) = (shown(&it.before), shown(&it.after));
-        writeln!(text, "  {}\n    {}: {before} -> {after}", it.file, it.field)?;
+        writeln!(text, "  {}\n    {}: {before} -> {after}", it.file.escape_debug(), it.field)?;
     }
-    if let Some(last) = &plan.last_touched {
+    if let Some(last) = plan.last_touched.as_ref().filter(|_| !plan.is_empty()) {
         let CommitRef { id, subject, author, .. } = last;
         writeln!(text, "  last changed by {author}: {subject} ({id:.10})")?;
     }
@@ -132,6 +133,8 @@ fn words(plan: &Plan) -> Result<String, std::fmt::Error> {
         writeln!(text, "\nStays")?;
     }
     for Stay { file, field, source, target, why } in &plan.stays {
+        // A name of a file may hold what a terminal would obey.
+        let (file, why) = (file.escape_debug(), why.escape_debug());
         match field {
             Some(field) => {
                 let (source, target) = (shown(source), shown(target));

@@ -250,7 +250,7 @@ impl PlaneWatch {
 
     async fn watch_projects(&self) {
         let mut watched = self.watched::<AppProject>(Part::everything());
-        while watched.changed(self).await {
+        while watched.changed(&self.name).await {
             let projects = watched.objects.values().cloned().collect();
             self.warn("AppProject", watched.unreadable()).await;
             if !watched.refused.is_empty() {
@@ -263,7 +263,7 @@ impl PlaneWatch {
     /// Says where an ApplicationSet cannot make its Applications: Argo CD shows that nowhere but in the object.
     async fn watch_application_sets(&self) {
         let mut watched = self.watched::<ApplicationSet>(Part::everything());
-        while watched.changed(self).await {
+        while watched.changed(&self.name).await {
             let troubles =
                 watched.objects.iter().filter_map(|(name, set)| Some((name.clone(), set.trouble()?)));
             self.warn("ApplicationSet", watched.unreadable().chain(troubles)).await;
@@ -272,7 +272,11 @@ impl PlaneWatch {
 
     async fn watch_settings(&self, in_cluster: &watch::Sender<bool>) {
         let mut watched = self.watched::<ConfigMap>(Part::named("argocd-cm"));
-        while watched.changed(self).await {
+        while watched.changed(&self.name).await {
+            if !watched.refused.is_empty() {
+                self.warn("ConfigMap", watched.unreadable()).await;
+                continue;
+            }
             let data = watched.objects.values().next().and_then(|map| map.data.clone()).unwrap_or_default();
             in_cluster.send_replace(data.get("cluster.inClusterEnabled").is_none_or(|text| text != "false"));
             let globals =
@@ -293,7 +297,7 @@ impl PlaneWatch {
     /// Hands on what a ConfigMap of policy says; one that is not there says nothing.
     async fn watch_policy(&self, name: &str, change: impl Fn(String, Data) -> Change) {
         let mut watched = self.watched::<ConfigMap>(Part::named(name));
-        while watched.changed(self).await {
+        while watched.changed(&self.name).await {
             if watched.invalid.is_empty() && watched.refused.is_empty() {
                 let data = watched.objects.values().next().and_then(|map| map.data.clone());
                 self.index.send(change(self.name.clone(), data.unwrap_or_default())).await;
@@ -307,7 +311,7 @@ impl PlaneWatch {
         let mut watched = self.watched_parts::<Secret>(self.cluster_parts());
         loop {
             tokio::select! {
-                goes_on = watched.changed(self) => if !goes_on { return },
+                goes_on = watched.changed(&self.name) => if !goes_on { return },
                 changed = in_cluster.changed() => if changed.is_err() || watched.is_listing() { continue },
             }
             let with_own = *in_cluster.borrow_and_update();
@@ -371,7 +375,7 @@ impl PlaneWatch {
     }
 
     fn watched_parts<K: Watchable>(&self, parts: Vec<(Part, watcher::Config)>) -> Watched<K> {
-        let listing = parts.iter().map(|(part, _)| part.clone()).collect();
+        let listing = parts.iter().map(|(part, _)| (part.clone(), BTreeSet::new())).collect();
         let tagged =
             |(part, config): (Part, _)| self.events(config).map(move |event| (part.clone(), event)).boxed();
         Watched {
@@ -469,6 +473,13 @@ impl Part {
             Self::Named(name) => name,
         }
     }
+
+    fn covers(&self, object: &str) -> bool {
+        match self {
+            Self::All(_) => true,
+            Self::Named(name) => name == object,
+        }
+    }
 }
 
 /// A set of objects that watches keep true.
@@ -477,30 +488,33 @@ struct Watched<K> {
     objects: BTreeMap<String, K>,
     /// Those that could not be read, and why.
     invalid: BTreeMap<String, String>,
-    /// The watches that have not told all they have.
-    listing: BTreeSet<Part>,
+    /// The watches that have not told all they have, with what is known from before and was not told again.
+    listing: BTreeMap<Part, BTreeSet<String>>,
     /// Those that the API server refuses, and in which words.
     refused: BTreeMap<Part, String>,
 }
 
 impl<K: Watchable> Watched<K> {
     /// Waits until the set has changed and is complete; false when the watch has ended.
-    async fn changed(&mut self, watch: &PlaneWatch) -> bool {
+    async fn changed(&mut self, control_plane: &str) -> bool {
         while let Some((part, event)) = self.events.next().await {
             match event {
                 Ok(Event::Init) => {
                     self.begin(part);
                     continue;
                 }
-                Ok(Event::InitDone) => {
-                    self.listing.remove(&part);
-                    self.refused.remove(&part);
+                Ok(Event::InitApply(guard)) => {
+                    if let Some(before) = self.listing.get_mut(&part) {
+                        before.remove(&guard.name_any());
+                    }
+                    self.put(guard);
                 }
-                Ok(Event::Apply(guard) | Event::InitApply(guard)) => self.put(guard),
+                Ok(Event::InitDone) => self.end(&part),
+                Ok(Event::Apply(guard)) => self.put(guard),
                 Ok(Event::Delete(guard)) => self.forget(&guard.name_any()),
                 Err(error) => {
                     let kind = K::kind(&());
-                    tracing::warn!(control_plane = %watch.name, "the watch of {kind}s broke: {}", explain_watch(&error));
+                    tracing::warn!(control_plane, "the watch of {kind}s broke: {}", explain_watch(&error));
                     if !is_refusal(&error) || !self.refuse(part, explain_watch(&error)) {
                         continue;
                     }
@@ -535,16 +549,19 @@ impl<K: Watchable> Watched<K> {
         }
     }
 
-    /// A watch tells anew all that it has.
+    /// A watch tells anew all that it has. Until it has told all, what was known stays.
     fn begin(&mut self, part: Part) {
-        match &part {
-            Part::Named(name) => self.forget(&name.clone()),
-            Part::All(_) => {
-                self.objects.clear();
-                self.invalid.clear();
-            }
+        let known = self.objects.keys().chain(self.invalid.keys());
+        let before = known.filter(|name| part.covers(name)).cloned().collect();
+        self.listing.insert(part, before);
+    }
+
+    /// A watch has told all: the rest is gone.
+    fn end(&mut self, part: &Part) {
+        self.refused.remove(part);
+        for name in self.listing.remove(part).unwrap_or_default() {
+            self.forget(&name);
         }
-        self.listing.insert(part);
     }
 
     /// What may not be watched is not waited for; returns whether that is news.
@@ -643,6 +660,7 @@ fn explain_watch(error: &watcher::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use futures::stream;
     use k8s_openapi::ByteString;
 
     use super::*;
@@ -676,5 +694,65 @@ mod tests {
         let read = Registered::read(secrets.iter(), "lab", &AccessSettings::default(), false);
         assert_eq!(read.registrations[0].server, "https://one");
         assert!(read.warnings[0].1.contains("another Secret has the name prod"), "{:?}", read.warnings);
+    }
+
+    /// Secrets that a watch sees by these events, all of one watch.
+    fn watched(events: Vec<Result<Event<DeserializeGuard<Secret>>, watcher::Error>>) -> Watched<Secret> {
+        let part = Part::All("all");
+        let tag = part.clone();
+        Watched {
+            events: select_all([stream::iter(events).map(move |event| (tag.clone(), event)).boxed()]),
+            objects: BTreeMap::new(),
+            invalid: BTreeMap::new(),
+            listing: BTreeMap::from([(part, BTreeSet::new())]),
+            refused: BTreeMap::new(),
+        }
+    }
+
+    fn listed(name: &str) -> Result<Event<DeserializeGuard<Secret>>, watcher::Error> {
+        Ok(Event::InitApply(DeserializeGuard(Ok(secret(name, "https://x")))))
+    }
+
+    fn refused() -> Result<Event<DeserializeGuard<Secret>>, watcher::Error> {
+        let status = kube::core::Status { code: 403, message: "forbidden".into(), ..Default::default() };
+        Err(watcher::Error::InitialListFailed(kube::Error::Api(Box::new(status))))
+    }
+
+    #[tokio::test]
+    async fn what_a_new_list_does_not_have_is_gone_once_it_is_whole() {
+        let mut watched = watched(vec![
+            Ok(Event::Init),
+            listed("one"),
+            listed("two"),
+            Ok(Event::InitDone),
+            Ok(Event::Init),
+            listed("two"),
+            Ok(Event::InitDone),
+        ]);
+        assert!(watched.changed("lab").await && watched.objects.len() == 2);
+        assert!(watched.changed("lab").await);
+        assert_eq!(watched.objects.keys().collect::<Vec<_>>(), ["cluster-two"]);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_once_and_what_was_known_stays() {
+        let mut watched = watched(vec![
+            Ok(Event::Init),
+            listed("one"),
+            Ok(Event::InitDone),
+            Ok(Event::Init),
+            refused(),
+            Ok(Event::Init),
+            refused(),
+            Ok(Event::Init),
+            listed("one"),
+            Ok(Event::InitDone),
+        ]);
+        assert!(watched.changed("lab").await && watched.unreadable().next().is_none());
+        assert!(watched.changed("lab").await && watched.objects.len() == 1);
+        let (name, why) = watched.unreadable().next().expect("a warning");
+        assert!(name == "all" && why.contains("may not watch it") && why.contains("deploy/rbac"), "{why}");
+        assert!(watched.changed("lab").await && watched.unreadable().next().is_none(), "it is over");
+        assert!(!watched.changed("lab").await, "the second refusal was no news");
     }
 }

@@ -15,8 +15,9 @@ mod error;
 mod images;
 mod locate;
 mod path;
-mod plan;
 mod reading;
+mod source;
+mod splices;
 mod tree;
 mod value;
 
@@ -27,7 +28,8 @@ pub use path::{Document, Field, Path, PathError, Step};
 pub use tree::{Change, Tree, difference};
 pub use value::{Scalar, Value};
 
-use plan::{Plan, Source};
+use source::Source;
+use splices::Splices;
 
 /// What a file may be at most.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -87,15 +89,15 @@ pub fn apply(bytes: &[u8], edits: &[Edit], limits: &Limits) -> Result<Edited, Ed
 }
 
 fn apply_to(source: &Source<'_>, edits: &[Edit], limits: &Limits) -> Result<Edited, EditError> {
-    let mut plan = Plan::default();
+    let mut splices = Splices::default();
     for edit in edits {
-        plan.add(source, edit)?;
+        splices.add(source, edit)?;
     }
-    if plan.is_empty() {
+    if splices.is_empty() {
         return Ok(Edited { bytes: source.text.as_bytes().to_vec(), changes: Vec::new() });
     }
-    let text = plan.carry_out(source)?;
-    let changes = prove(source, &plan, &text, limits)?;
+    let text = splices.carry_out(source)?;
+    let changes = prove(source, &splices, &text, limits)?;
     Ok(Edited { bytes: text.into_bytes(), changes })
 }
 
@@ -129,14 +131,19 @@ fn same(field: &Field, values: &[Option<Value>]) -> Result<Option<Value>, EditEr
 }
 
 /// Reads the new file as the old one was read, and compares.
-fn prove(source: &Source<'_>, plan: &Plan, text: &str, limits: &Limits) -> Result<Vec<Change>, EditError> {
+fn prove(
+    source: &Source<'_>,
+    splices: &Splices,
+    text: &str,
+    limits: &Limits,
+) -> Result<Vec<Change>, EditError> {
     let after = Tree::read(text.as_bytes(), limits).map_err(EditError::Broken)?;
     let changes = difference(&source.tree, &after);
-    if let Some(change) = changes.iter().find(|it| !plan.intends(it)) {
+    if let Some(change) = changes.iter().find(|it| !splices.intends(it)) {
         let hint = if source.has_aliases() { " (an anchor may share its value with others)" } else { "" };
         return Err(EditError::Unproven { change: Box::new(change.clone()), hint });
     }
-    if let Some(change) = plan.intended().find(|it| !changes.contains(it)) {
+    if let Some(change) = splices.intended().find(|it| !changes.contains(it)) {
         return Err(EditError::WithoutEffect { change: Box::new(change.clone()) });
     }
     Ok(changes)

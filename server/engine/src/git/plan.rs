@@ -240,9 +240,11 @@ fn commits(
     if last_of_each(wanted).all(|it| there.of(&it.name).last() == Some(it)) {
         return Vec::new();
     }
-    let images = |id| Images::read(&side.tree.content(id)?, &Limits::default()).ok();
+    let file = &side.overlay.kustomization;
+    // What cannot be read there is not what is looked for.
+    let images = |id| Images::read(&side.tree.content(file, id).ok()?, &Limits::default()).ok();
     let mut found = Vec::new();
-    for touch in side.tree.touches(&side.overlay.kustomization, MOST_COMMITS) {
+    for touch in side.tree.touches(file, MOST_COMMITS) {
         // What only the other one has does not travel, and says nothing here.
         let is_there = touch.before.and_then(images).is_some_and(|images| {
             last_of_each(wanted).all(|it| images.of(&it.name).last() == until.of(&it.name).last())

@@ -91,7 +91,6 @@ impl<'r> Tree<'r> {
     pub fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
         check(path)?;
         let missing = || TreeError::Missing { path: path.to_owned(), commit: self.commit };
-        let object = |reason| TreeError::Object { path: path.to_owned(), reason };
         let mut folder = self.root.clone();
         let (parents, name) = path.rsplit_once('/').unwrap_or(("", path));
         let mut so_far = String::new();
@@ -104,15 +103,10 @@ impl<'r> Tree<'r> {
         }
         let entry = folder.get_name(name).ok_or_else(missing)?;
         refuse_links(path, entry.filemode())?;
-        let (bytes, kind) =
-            self.repository.odb().and_then(|odb| odb.read_header(entry.id())).map_err(object)?;
-        if kind != ObjectType::Blob {
+        if entry.kind() != Some(ObjectType::Blob) {
             return Err(missing());
         }
-        if bytes > LARGEST {
-            return Err(TreeError::TooLarge { path: path.to_owned(), bytes });
-        }
-        Ok(self.repository.find_blob(entry.id()).map_err(object)?.content().to_vec())
+        self.content(path, entry.id())
     }
 
     /// Returns all files below a folder, in the order of their paths, and what else is there, each with a sentence.
@@ -151,10 +145,19 @@ impl<'r> Tree<'r> {
         walk.take(limit).flatten()
     }
 
-    /// Reads a content by its id; none where it is too large or gone.
-    pub fn content(&self, id: Oid) -> Option<Vec<u8>> {
-        let blob = self.repository.find_blob(id).ok()?;
-        (blob.size() <= LARGEST).then(|| blob.content().to_vec())
+    /// Reads what a file had at some commit, by the content's id.
+    ///
+    /// # Errors
+    /// What is too large, or gone.
+    pub fn content(&self, path: &str, id: Oid) -> Result<Vec<u8>, TreeError> {
+        let object = |reason| TreeError::Object { path: path.to_owned(), reason };
+        // The header first: what is too large is not loaded.
+        let odb = self.repository.odb().map_err(object)?;
+        let (bytes, _) = odb.read_header(id).map_err(object)?;
+        if bytes > LARGEST {
+            return Err(TreeError::TooLarge { path: path.to_owned(), bytes });
+        }
+        Ok(self.repository.find_blob(id).map_err(object)?.content().to_vec())
     }
 
     fn walk(

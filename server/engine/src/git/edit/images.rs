@@ -8,7 +8,7 @@
 use super::{
     Edit, EditError, Edited, Limits, Scalar, Value, apply_to,
     path::{Field, Path, Step},
-    plan::Source,
+    source::Source,
     tree::{Content, NodeId},
 };
 

@@ -13,6 +13,8 @@ use engine::{
 };
 use serde::Deserialize;
 
+use crate::config::ARGOCD_NAMESPACE;
+
 /// The flags of `quarterdeck rbac can`.
 #[derive(clap::Args)]
 pub struct Can {
@@ -34,7 +36,7 @@ pub struct Can {
     #[arg(long, conflicts_with = "policy")]
     context: Option<String>,
     /// The namespace of Argo CD.
-    #[arg(long, default_value = "argocd", conflicts_with = "policy")]
+    #[arg(long, default_value = ARGOCD_NAMESPACE, conflicts_with = "policy")]
     namespace: String,
     /// A manifest of an AppProject, whose roles count for its objects.
     #[arg(long, value_name = "FILE")]
@@ -102,7 +104,7 @@ impl Can {
             kubeconfig: self.kubeconfig.clone(),
             context: self.context.clone(),
             namespace: self.namespace.clone(),
-            cluster_secrets: Vec::new(),
+            ..ControlPlaneSetting::default()
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut data = runtime.block_on(plane.read_config_map(ARGO_CD_POLICY))?;
