@@ -3,13 +3,17 @@
 //! Here alone a status or a header is set. The functions live under `/fn`, and are for browser sessions only.
 
 mod access;
+mod apps;
 mod fleet;
 mod operations;
+mod plans;
 mod record;
 
 pub use access::*;
+pub use apps::*;
 pub use fleet::*;
 pub use operations::*;
+pub use plans::*;
 pub use record::*;
 
 #[cfg(feature = "ssr")]

@@ -9,6 +9,7 @@
 pub mod api;
 mod filter;
 mod live;
+mod matrix_query;
 mod pages;
 pub mod routes;
 mod ui;

@@ -32,6 +32,7 @@ use leptos::prelude::*;
 use model::{
     AppError, AppResult, Timestamp,
     application::{ApplicationDetail, ApplicationList},
+    apps::{AppDetail, Matrix},
     cluster::{ClusterDetail, ClusterList},
     overview::Overview,
     view::{Content, View},
@@ -254,6 +255,26 @@ impl Shown for ClusterList {
 impl Shown for ClusterDetail {
     fn of(content: &Content) -> Option<Self> {
         if let Content::Cluster(it) = content { Some((**it).clone()) } else { None }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl Shown for Matrix {
+    fn of(content: &Content) -> Option<Self> {
+        if let Content::Matrix(it) = content { Some((**it).clone()) } else { None }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl Shown for AppDetail {
+    fn of(content: &Content) -> Option<Self> {
+        if let Content::App(it) = content { Some((**it).clone()) } else { None }
     }
 
     fn now(&self) -> Timestamp {

@@ -8,13 +8,14 @@ use leptos_router::{
 };
 use model::{
     application::{ApplicationId, ListApplications},
+    apps::{CellId, ListApps},
     cluster::ClusterId,
     record::{ExportFormat, ListEvents},
     view::View,
 };
 
 use crate::{
-    filter,
+    filter, matrix_query,
     pages::{
         ApplicationPage, ApplicationsPage, AuditPage, ClusterPage, ClustersPage, LoginPage, MenuPage,
         NotFoundPage, OverviewPage, PermissionsPage, SessionsPage, TokensPage,
@@ -25,6 +26,10 @@ use crate::{
 pub const OVERVIEW: &str = "/";
 pub const APPLICATIONS: &str = "/applications";
 pub const CLUSTERS: &str = "/clusters";
+pub const MATRIX: &str = "/matrix";
+pub const APPS: &str = "/apps";
+pub const PLANS: &str = "/plans";
+pub const REPOSITORIES: &str = "/repositories";
 pub const PERMISSIONS: &str = "/permissions";
 pub const SESSIONS: &str = "/settings/sessions";
 pub const TOKENS: &str = "/settings/tokens";
@@ -93,6 +98,44 @@ pub fn sync(id: &ApplicationId) -> String {
 /// Returns the link to an Application's last operation.
 pub fn operation(id: &ApplicationId) -> String {
     format!("{}#operation", application(id))
+}
+
+/// Returns the link to the part of the matrix that `query` asks for.
+pub fn matrix(query: &ListApps) -> String {
+    with_query(MATRIX, matrix_query::to_pairs(query))
+}
+
+/// Returns the link to an app.
+pub fn app(slug: &str) -> String {
+    format!("{APPS}/{}", encode(slug))
+}
+
+/// Returns the link to what differs between two environments of an app.
+pub fn comparison(slug: &str, from: &str, to: &str) -> String {
+    format!("{}?from={}&to={}#differences", app(slug), encode(from), encode(to))
+}
+
+/// Returns the link to the earlier states of an app in an environment.
+pub fn rollback(id: &CellId) -> String {
+    format!("{}/{}/rollback", app(&id.app), encode(&id.environment))
+}
+
+/// Returns the link to the earlier states of an app in an environment, with one of them chosen.
+pub fn rollback_to(id: &CellId, revision: &str) -> String {
+    format!("{}?to={}", rollback(id), encode(revision))
+}
+
+/// Returns the link to the form that plans to bring apps from one environment to another; the apps are chosen there
+/// where none is given.
+pub fn promote(apps: &[String], from: &str, to: &str) -> String {
+    let mut pairs: Vec<_> = apps.iter().map(|app| ("apps", app.clone())).collect();
+    pairs.extend([("from", from.to_owned()), ("to", to.to_owned())]);
+    with_query(PLANS, pairs)
+}
+
+/// Returns the link to a kept plan.
+pub fn plan(hash: &str) -> String {
+    format!("{PLANS}/{}", encode(hash))
 }
 
 /// Returns the link to a cluster.

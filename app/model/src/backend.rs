@@ -11,19 +11,22 @@ use crate::{
     Actor, AppResult,
     access::{AskPermission, CreateToken, CreatedToken, Permissions, SessionList, SignInOptions, TokenList},
     application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
+    apps::{AppDetail, CellDetail, CellId, Comparison, ListApps, Matrix, SavedView},
     cluster::{ClusterDetail, ClusterId, ClusterList},
     operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
     overview::{Navigation, Overview},
+    plan::{AskPlan, EarlierStates, PlanDetail},
     record::{EventDetail, EventList, ExportPart, ListEvents},
+    repository::RepositoryList,
 };
 
 /// The answer of a backend call: a future that can be sent between threads.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = AppResult<T>> + Send + 'a>>;
 
 /// Everything that the engine does for the face.
-pub trait Backend: Access + Fleet + Operations + Record + Send + Sync + 'static {}
+pub trait Backend: Access + Apps + Fleet + Operations + Plans + Record + Send + Sync + 'static {}
 
-impl<T: Access + Fleet + Operations + Record + Send + Sync + 'static> Backend for T {}
+impl<T: Access + Apps + Fleet + Operations + Plans + Record + Send + Sync + 'static> Backend for T {}
 
 /// Reads the fleet.
 pub trait Fleet {
@@ -45,6 +48,44 @@ pub trait Fleet {
     fn get_cluster<'a>(&'a self, actor: &'a Actor, id: ClusterId) -> Answer<'a, ClusterDetail>;
     /// Returns a receiver that changes with each new snapshot of the index.
     fn snapshots(&self) -> watch::Receiver<u64>;
+}
+
+/// Reads apps over their environments, and the repositories that they come from.
+pub trait Apps {
+    /// Returns one page of the matrix, filtered, sorted and counted.
+    fn get_matrix<'a>(&'a self, actor: &'a Actor, query: ListApps) -> Answer<'a, Matrix>;
+    /// Returns one app over its environments, with its releases.
+    fn get_app<'a>(&'a self, actor: &'a Actor, slug: String) -> Answer<'a, AppDetail>;
+    /// Returns an app in one environment, and what may be done there.
+    fn get_cell<'a>(&'a self, actor: &'a Actor, id: CellId) -> Answer<'a, CellDetail>;
+    /// Tells what differs between two environments of an app.
+    fn compare_environments<'a>(
+        &'a self,
+        actor: &'a Actor,
+        slug: String,
+        from: String,
+        to: String,
+    ) -> Answer<'a, Comparison>;
+    /// Keeps a query of the matrix under a name, in the place of one with that name.
+    fn save_view<'a>(&'a self, actor: &'a Actor, view: SavedView) -> Answer<'a, Outcome>;
+    /// Forgets a kept query.
+    fn delete_view<'a>(&'a self, actor: &'a Actor, name: String) -> Answer<'a, Outcome>;
+    /// Returns the repositories with what was found in them.
+    fn list_repositories<'a>(&'a self, actor: &'a Actor) -> Answer<'a, RepositoryList>;
+    /// Fetches a repository, by its id; returns once that is done, or its error.
+    fn fetch_repository<'a>(&'a self, actor: &'a Actor, id: String) -> Answer<'a, Outcome>;
+}
+
+/// Plans promotions and rollbacks; nothing here changes a repository or a cluster.
+pub trait Plans {
+    /// Computes a plan without keeping it.
+    fn preview_plan<'a>(&'a self, actor: &'a Actor, ask: AskPlan) -> Answer<'a, PlanDetail>;
+    /// Computes a plan and keeps it under its hash; asked for again, it is the same one.
+    fn make_plan<'a>(&'a self, actor: &'a Actor, ask: AskPlan) -> Answer<'a, PlanDetail>;
+    /// Returns a kept plan by its hash, and whether it still holds.
+    fn get_plan<'a>(&'a self, actor: &'a Actor, hash: String) -> Answer<'a, PlanDetail>;
+    /// Returns the states that an app had in an environment.
+    fn list_earlier_states<'a>(&'a self, actor: &'a Actor, id: CellId) -> Answer<'a, EarlierStates>;
 }
 
 /// Sessions, tokens and rights.

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod actor;
 pub mod application;
+pub mod apps;
 #[cfg(not(target_family = "wasm"))]
 pub mod backend;
 pub mod cluster;
@@ -15,6 +16,7 @@ pub mod operation;
 pub mod overview;
 pub mod plan;
 pub mod record;
+pub mod repository;
 pub mod status;
 pub mod time;
 pub mod view;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
+    apps::{AppDetail, ListApps, Matrix},
     cluster::{ClusterDetail, ClusterId, ClusterList},
     overview::Overview,
 };
@@ -17,6 +18,8 @@ pub enum View {
     Application(ApplicationId),
     Clusters,
     Cluster(ClusterId),
+    Matrix(ListApps),
+    App { slug: String },
 }
 
 /// What a page shows; as JSON it is the data of an event `content`.
@@ -28,6 +31,8 @@ pub enum Content {
     Application(Box<ApplicationDetail>),
     Clusters(Box<ClusterList>),
     Cluster(Box<ClusterDetail>),
+    Matrix(Box<Matrix>),
+    App(Box<AppDetail>),
 }
 
 /// The first event of a stream, `hello`.

@@ -5,4 +5,5 @@
 pub mod edit;
 pub mod layout;
 pub mod plan;
+pub mod rules;
 pub mod tree;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use engine::git::{
     plan::{PlanError, promote, rollback},
+    rules::Rules,
     tree::Tree,
 };
 use git2::{Oid, Repository, Signature, build::TreeUpdateBuilder};
@@ -89,19 +90,25 @@ impl Repo {
     }
 
     fn promote(&self, from: &str, to: &str) -> Result<Plan, PlanError> {
-        promote(&Tree::at(&self.repository, "HEAD").expect("a tree"), "web", from, to)
+        promote(&Tree::at(&self.repository, "HEAD").expect("a tree"), &Rules::default(), "web", from, to)
     }
 }
 
 #[test]
 fn r1_only_images_travel_and_everything_else_that_differs_is_told() {
     let plan = Repo::of_shop().promote("dev", "prod").expect("plans");
-    let moves: Vec<_> =
-        plan.moves.iter().map(|it| (it.field.as_str(), it.before.as_deref(), it.after.as_deref())).collect();
+    let moves: Vec<_> = plan.rows[0]
+        .moves
+        .iter()
+        .map(|it| (it.field.as_str(), it.before.as_deref(), it.after.as_deref()))
+        .collect();
     assert_eq!(moves.len(), 1, "{moves:?}");
     assert_eq!(moves[0].0, "images[0].newTag");
-    let stays: Vec<_> =
-        plan.stays.iter().map(|it| (it.file.as_str(), it.field.as_deref().unwrap_or_default())).collect();
+    let stays: Vec<_> = plan.rows[0]
+        .stays
+        .iter()
+        .map(|it| (it.file.as_str(), it.field.as_deref().unwrap_or_default()))
+        .collect();
     for expected in [
         ("kustomization.yaml", "namespace"),
         ("kustomization.yaml", "namePrefix"),
@@ -135,7 +142,7 @@ fn r8_asked_again_after_it_is_done_there_is_nothing_to_do() {
     let repo = Repo::of_shop();
     repo.commit(&[("apps/web/overlays/prod/kustomization.yaml", &PROD.replace("1.4.2", "1.5.0"))]);
     let plan = repo.promote("dev", "prod").expect("plans");
-    assert!(plan.is_empty() && plan.moves.is_empty(), "{plan:?}");
+    assert!(plan.is_empty() && plan.rows[0].moves.is_empty(), "{plan:?}");
 }
 
 #[test]
@@ -155,7 +162,11 @@ fn r2_a_moving_tag_and_one_that_kustomize_refuses_are_told() {
     let repo = Repo::of_shop();
     repo.commit(&[("apps/web/overlays/dev/kustomization.yaml", &DEV.replace("\"1.5.0\"", "latest"))]);
     let plan = repo.promote("dev", "prod").expect("plans");
-    assert!(plan.warnings[0].contains("shop/web has the tag latest in dev"), "{:?}", plan.warnings);
+    assert!(
+        plan.rows[0].warnings[0].contains("shop/web has the tag latest in dev"),
+        "{:?}",
+        plan.rows[0].warnings
+    );
     repo.commit(&[("apps/web/overlays/dev/kustomization.yaml", &DEV.replace("\"1.5.0\"", "1.20"))]);
     let error = repo.promote("dev", "prod").expect_err("is refused").to_string();
     assert!(error.contains("images[0].newTag is 1.20, without quotes"), "{error}");
@@ -172,7 +183,8 @@ fn r2_a_digest_takes_the_place_of_a_tag() {
         "images:\n- name: shop/web\n  newTag: 1.4.2\n",
     )]);
     let plan = repo.promote("dev", "prod").expect("plans");
-    let fields: Vec<_> = plan.moves.iter().map(|it| (it.field.as_str(), it.after.is_some())).collect();
+    let fields: Vec<_> =
+        plan.rows[0].moves.iter().map(|it| (it.field.as_str(), it.after.is_some())).collect();
     assert!(
         fields.contains(&("images[0].newTag", false)) && fields.contains(&("images[0].digest", true)),
         "{fields:?}"
@@ -186,11 +198,16 @@ fn r13_a_rollback_restores_the_images_and_leaves_what_changed_since() {
     let later = PROD.replace("1.4.2", "1.5.0").replace("count: 6", "count: 9");
     repo.commit(&[("apps/web/overlays/prod/kustomization.yaml", &later)]);
     let (now, then) = (Tree::at(&repo.repository, "HEAD"), Tree::at(&repo.repository, &good.to_string()));
-    let plan = rollback(&now.expect("a tree"), &then.expect("a tree"), "web", "prod").expect("plans");
-    assert_eq!(plan.moves.len(), 1);
+    let plan = rollback(&now.expect("a tree"), &then.expect("a tree"), &Rules::default(), "web", "prod")
+        .expect("plans");
+    assert_eq!(plan.rows[0].moves.len(), 1);
     assert!(plan.files[0].patch.contains("+- {name: shop/web, newTag: '1.4.2'} # keep me"));
     assert!(!plan.files[0].patch.contains("count: 6"), "{}", plan.files[0].patch);
-    assert!(plan.stays.iter().any(|it| it.field.as_deref() == Some("replicas[0].count")), "{:?}", plan.stays);
+    assert!(
+        plan.rows[0].stays.iter().any(|it| it.field.as_deref() == Some("replicas[0].count")),
+        "{:?}",
+        plan.rows[0].stays
+    );
 }
 
 #[test]
@@ -199,9 +216,9 @@ fn a2_links_out_of_the_repository_are_told_and_not_followed() {
     repo.commit_modes(&[("apps/web/overlays/prod/secret.yaml", "/etc/passwd", git2::FileMode::Link)]);
     let plan = repo.promote("dev", "prod").expect("plans");
     assert!(
-        plan.stays.iter().any(|it| it.why.contains("secret.yaml is a symbolic link")),
+        plan.rows[0].stays.iter().any(|it| it.why.contains("secret.yaml is a symbolic link")),
         "{:?}",
-        plan.stays
+        plan.rows[0].stays
     );
 
     repo.commit_modes(&[(
@@ -230,7 +247,7 @@ fn a1_names_that_are_paths_find_nothing() {
 fn what_is_not_there_is_told_with_what_is() {
     let repo = Repo::of_shop();
     let tree = Tree::at(&repo.repository, "HEAD").expect("a tree");
-    let error = promote(&tree, "wbe", "dev", "prod").expect_err("is refused").to_string();
+    let error = promote(&tree, &Rules::default(), "wbe", "dev", "prod").expect_err("is refused").to_string();
     assert!(error.contains("there is no app \"wbe\"") && error.ends_with("there are web"), "{error}");
     let error = repo.promote("dev", "staging").expect_err("is refused").to_string();
     assert!(error.ends_with("it has dev, prod"), "{error}");
@@ -243,7 +260,7 @@ fn what_is_not_there_is_told_with_what_is() {
         ("apps/api/overlays/prod/kustomization.yaml", PROD),
     ]);
     let tree = Tree::at(&repo.repository, "HEAD").expect("a tree");
-    let error = promote(&tree, "api", "dev", "prod").expect_err("is refused").to_string();
+    let error = promote(&tree, &Rules::default(), "api", "dev", "prod").expect_err("is refused").to_string();
     assert!(error.starts_with("apps/api/overlays/dev/kustomization.yaml: line "), "{error}");
 }
 
@@ -259,13 +276,20 @@ fn a_plan_names_the_commits_that_it_brings_or_takes_back_and_who_was_there_last(
     let second = repo.commit(&[(dev, &dev_at("1.4.4"))]);
     let last = repo.commit(&[(prod, &PROD.replace("count: 6", "count: 7"))]);
     let plan = repo.promote("dev", "prod").expect("plans");
-    let ids: Vec<_> = plan.commits.iter().map(|it| it.id.clone()).collect();
+    let ids: Vec<_> = plan.rows[0].commits.iter().map(|it| it.id.clone()).collect();
     assert_eq!(ids, [second.to_string(), first.to_string()]);
-    assert_eq!(plan.last_touched.map(|it| (it.id, it.author)), Some((last.to_string(), "erin".to_owned())));
+    assert_eq!(
+        plan.rows[0].last_touched.clone().map(|it| (it.id, it.author)),
+        Some((last.to_string(), "erin".to_owned()))
+    );
 
     let promoted = repo.commit(&[(prod, &PROD.replace("1.4.2", "1.4.4"))]);
     let (now, then) = (Tree::at(&repo.repository, "HEAD"), Tree::at(&repo.repository, &last.to_string()));
-    let plan = rollback(&now.expect("a tree"), &then.expect("a tree"), "web", "prod").expect("plans");
-    assert_eq!(plan.commits.iter().map(|it| it.id.clone()).collect::<Vec<_>>(), [promoted.to_string()]);
-    assert_eq!(plan.commits[0].subject, "Change");
+    let plan = rollback(&now.expect("a tree"), &then.expect("a tree"), &Rules::default(), "web", "prod")
+        .expect("plans");
+    assert_eq!(
+        plan.rows[0].commits.iter().map(|it| it.id.clone()).collect::<Vec<_>>(),
+        [promoted.to_string()]
+    );
+    assert_eq!(plan.rows[0].commits[0].subject, "Change");
 }

@@ -5,9 +5,10 @@ use std::{fmt::Write as _, path::PathBuf};
 use clap::{Args, Subcommand, ValueEnum};
 use engine::git::{
     plan::{promote, rollback},
+    rules::Rules,
     tree::{self, Tree},
 };
-use model::plan::{CommitRef, Plan, PlanKind, Stay};
+use model::plan::{CommitRef, Plan, PlanKind, PlanRow, RowOutcome, Stay};
 
 /// What to plan. Exit status: 0 where something would change, 2 where there is nothing to do, 1 on an error.
 #[derive(Subcommand)]
@@ -84,9 +85,10 @@ impl Command {
         };
         let repository = tree::open(&source.repo)?;
         let tree = Tree::at(&repository, &source.revision)?;
+        let rules = Rules::default();
         let plan = match self {
-            Self::Promote(it) => promote(&tree, &it.app, &it.from, &it.to)?,
-            Self::Rollback(it) => rollback(&tree, &Tree::at(&repository, &it.to)?, &it.app, &it.env)?,
+            Self::Promote(it) => promote(&tree, &rules, &it.app, &it.from, &it.to)?,
+            Self::Rollback(it) => rollback(&tree, &Tree::at(&repository, &it.to)?, &rules, &it.app, &it.env)?,
         };
         let text = match source.format {
             _ if source.patch => plan.files.iter().map(|file| file.patch.as_str()).collect(),
@@ -99,40 +101,52 @@ impl Command {
 
 fn words(plan: &Plan) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
-    let (act, arrow) = match plan.kind {
-        PlanKind::Promote => ("Promote", "to"),
-        PlanKind::Rollback => ("Roll back", "for"),
-    };
-    let Plan { app, from, to, commit, hash, .. } = plan;
-    let app = app.escape_debug();
-    writeln!(text, "{act} {app} from {from:.12} {arrow} {to}, at commit {commit:.10} (plan {hash:.12})")?;
+    let Plan { kind, from, to, commit, hash, .. } = plan;
+    let arrow = if *kind == PlanKind::Rollback { "for" } else { "to" };
+    let apps: Vec<_> = plan.rows.iter().map(|row| row.app.escape_debug().to_string()).collect();
+    let (act, apps) = (kind.word(), apps.join(", "));
+    writeln!(text, "{act} {apps} from {from:.12} {arrow} {to}, at commit {commit:.10} (plan {hash:.12})")?;
     for warning in &plan.warnings {
-        writeln!(text, "! {warning}")?;
+        writeln!(text, "! {}", warning.escape_debug())?;
     }
-    if plan.is_empty() {
-        writeln!(text, "\nNothing to do: {to} has these versions already.")?;
-    } else {
-        writeln!(text, "\nMoves")?;
+    for row in &plan.rows {
+        row_words(&mut text, plan, row)?;
     }
-    for it in &plan.moves {
+    Ok(text)
+}
+
+fn row_words(text: &mut String, plan: &Plan, row: &PlanRow) -> std::fmt::Result {
+    let to = &plan.to;
+    if plan.rows.len() > 1 {
+        writeln!(text, "\n{}", row.app.escape_debug())?;
+    }
+    for warning in &row.warnings {
+        writeln!(text, "! {}", warning.escape_debug())?;
+    }
+    match &row.outcome {
+        RowOutcome::NothingToDo => writeln!(text, "\nNothing to do: {to} has these versions already.")?,
+        RowOutcome::Skipped { why } => writeln!(text, "\nSkipped: {}", why.escape_debug())?,
+        RowOutcome::Stopped { why } => writeln!(text, "\nStopped: {}", why.escape_debug())?,
+        RowOutcome::Moves => writeln!(text, "\nMoves")?,
+    }
+    for it in &row.moves {
         let (before, after) = (shown(&it.before), shown(&it.after));
         writeln!(text, "  {}\n    {}: {before} -> {after}", it.file.escape_debug(), it.field)?;
     }
-    if let Some(last) = plan.last_touched.as_ref().filter(|_| !plan.is_empty()) {
+    if let Some(last) = row.last_touched.as_ref().filter(|_| row.outcome == RowOutcome::Moves) {
         let CommitRef { id, subject, author, .. } = last;
         writeln!(text, "  last changed by {author}: {subject} ({id:.10})")?;
     }
-    if !plan.commits.is_empty() {
-        let head = if plan.kind == PlanKind::Promote { "Brings" } else { "Takes back" };
-        writeln!(text, "\n{head}")?;
+    if !row.commits.is_empty() {
+        writeln!(text, "\n{}", if plan.kind == PlanKind::Rollback { "Takes back" } else { "Brings" })?;
     }
-    for CommitRef { id, subject, author, .. } in &plan.commits {
+    for CommitRef { id, subject, author, .. } in &row.commits {
         writeln!(text, "  {id:.10} {author}: {subject}")?;
     }
-    if !plan.stays.is_empty() {
+    if !row.stays.is_empty() {
         writeln!(text, "\nStays")?;
     }
-    for Stay { file, field, source, target, why } in &plan.stays {
+    for Stay { file, field, source, target, why, .. } in &row.stays {
         // A name of a file may hold what a terminal would obey.
         let (file, why) = (file.escape_debug(), why.escape_debug());
         match field {
@@ -143,7 +157,7 @@ fn words(plan: &Plan) -> Result<String, std::fmt::Error> {
             None => writeln!(text, "  {file} ({why})")?,
         }
     }
-    Ok(text)
+    Ok(())
 }
 
 fn shown(value: &Option<String>) -> &str {

@@ -276,6 +276,8 @@ async fn read_view(backend: &dyn Backend, actor: &Actor, view: &View) -> AppResu
         View::Application(id) => Content::Application(Box::new(backend.get_application(actor, id).await?)),
         View::Clusters => Content::Clusters(Box::new(backend.list_clusters(actor).await?)),
         View::Cluster(id) => Content::Cluster(Box::new(backend.get_cluster(actor, id).await?)),
+        View::Matrix(query) => Content::Matrix(Box::new(backend.get_matrix(actor, query).await?)),
+        View::App { slug } => Content::App(Box::new(backend.get_app(actor, slug).await?)),
     })
 }
 
@@ -286,6 +288,8 @@ fn now_of(content: &mut Content) -> &mut Timestamp {
         Content::Application(page) => &mut page.now,
         Content::Clusters(page) => &mut page.now,
         Content::Cluster(page) => &mut page.now,
+        Content::Matrix(page) => &mut page.now,
+        Content::App(page) => &mut page.now,
     }
 }
 

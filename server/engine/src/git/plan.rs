@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use git2::Oid;
-use model::plan::{CommitRef, FileChange, Move, Plan, PlanKind, Stay};
+use model::plan::{CommitRef, FileChange, Move, Plan, PlanKind, PlanRow, RowOutcome, Stay, Verified};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     edit::{self, EditError, Identity, Image, Images, Limits, NewName, Unreadable, unified_diff},
-    layout::{App, LayoutError, Overlay, find_app},
+    layout::{App, LayoutError, Place, find_app},
+    rules::Rules,
     tree::{File, Touch, Tree, TreeError},
 };
 
@@ -50,13 +51,13 @@ pub enum PlanError {
 ///
 /// # Errors
 /// An app or environment that is not there, and files that cannot be read or edited safely.
-pub fn promote(tree: &Tree<'_>, app: &str, from: &str, to: &str) -> Result<Plan, PlanError> {
+pub fn promote(tree: &Tree<'_>, rules: &Rules, app: &str, from: &str, to: &str) -> Result<Plan, PlanError> {
     if from == to {
         return Err(PlanError::Same(from.to_owned()));
     }
-    let app = find_app(tree, app)?;
-    let source = Side { tree, overlay: app.overlay(from)? };
-    let target = Side { tree, overlay: app.overlay(to)? };
+    let app = find_app(tree, rules, app)?;
+    let source = Side::of(tree, &app.places(from)?[0])?;
+    let target = Side::of(tree, &app.places(to)?[0])?;
     plan(PlanKind::Promote, &app, (from, &source), (to, &target))
 }
 
@@ -67,13 +68,14 @@ pub fn promote(tree: &Tree<'_>, app: &str, from: &str, to: &str) -> Result<Plan,
 pub fn rollback(
     tree: &Tree<'_>,
     earlier: &Tree<'_>,
+    rules: &Rules,
     app: &str,
     environment: &str,
 ) -> Result<Plan, PlanError> {
-    let app = find_app(tree, app)?;
-    let before = find_app(earlier, &app.base_path)?;
-    let source = Side { tree: earlier, overlay: before.overlay(environment)? };
-    let target = Side { tree, overlay: app.overlay(environment)? };
+    let app = find_app(tree, rules, app)?;
+    let before = find_app(earlier, rules, &app.base_path)?;
+    let source = Side::of(earlier, &before.places(environment)?[0])?;
+    let target = Side::of(tree, &app.places(environment)?[0])?;
     let revision = earlier.commit().to_string();
     plan(PlanKind::Rollback, &app, (&revision, &source), (environment, &target))
 }
@@ -81,7 +83,8 @@ pub fn rollback(
 /// One of the two overlays that a plan is about.
 struct Side<'a> {
     tree: &'a Tree<'a>,
-    overlay: &'a Overlay,
+    folder: &'a str,
+    kustomization: &'a str,
 }
 
 fn plan(
@@ -91,18 +94,18 @@ fn plan(
     to: (&str, &Side<'_>),
 ) -> Result<Plan, PlanError> {
     let ((from, source), (to, target)) = (from, to);
-    let file = &target.overlay.kustomization;
+    let file = target.kustomization;
     let (source_bytes, before) = (source.read()?, target.read()?);
     let (wanted, there) = (source.images(&source_bytes)?, target.images(&before)?);
     if let Some(unquoted) = wanted.unquoted.first() {
         return Err(PlanError::Unquoted {
-            file: source.overlay.kustomization.clone(),
+            file: source.kustomization.to_owned(),
             field: unquoted.path.to_string(),
             written: unquoted.value.to_string(),
         });
     }
     if wanted.entries.is_empty() {
-        return Err(PlanError::NoImages { file: source.overlay.kustomization.clone() });
+        return Err(PlanError::NoImages { file: source.kustomization.to_owned() });
     }
 
     let (mut after, mut moves, mut stays) = (before.clone(), Vec::new(), Vec::new());
@@ -115,13 +118,14 @@ fn plan(
                 source: None,
                 target: None,
                 why: format!("{from} has neither a tag nor a digest for it"),
+                expected: false,
             });
             continue;
         };
         let edited = edit::promote(&after, &image.name, &identity, &Limits::default())
-            .map_err(|reason| PlanError::Edit { file: file.clone(), reason: Box::new(reason) })?;
+            .map_err(|reason| PlanError::Edit { file: file.to_owned(), reason: Box::new(reason) })?;
         moves.extend(edited.changes.iter().map(|it| Move {
-            file: file.clone(),
+            file: file.to_owned(),
             field: it.path.to_string(),
             before: it.before.as_ref().map(ToString::to_string),
             after: it.after.as_ref().map(ToString::to_string),
@@ -132,32 +136,52 @@ fn plan(
 
     let patch = unified_diff(file, &before, &after);
     let files: Vec<_> =
-        (!patch.is_empty()).then(|| FileChange { path: file.clone(), patch }).into_iter().collect();
+        (!patch.is_empty()).then(|| FileChange { path: file.to_owned(), patch }).into_iter().collect();
     let read = [(source, &source_bytes), (target, &before)];
+    let version = |image: &Image| image.new_tag.clone().or_else(|| image.digest.clone());
+    let row = PlanRow {
+        app: app.name.clone(),
+        slug: None,
+        base_path: app.base_path.clone(),
+        outcome: if files.is_empty() { RowOutcome::NothingToDo } else { RowOutcome::Moves },
+        before: there.entries.first().and_then(version),
+        after: wanted.entries.first().and_then(version),
+        source_commit: source.tree.commit().to_string(),
+        later: None,
+        foreign: Vec::new(),
+        commits: commits(kind, source, target, &wanted, &there),
+        last_touched: target.tree.touches(file, MOST_COMMITS).next().map(reference),
+        verified: Verified::NotKnown,
+        warnings: warnings_of(&wanted, from),
+        moves,
+        stays,
+    };
     Ok(Plan {
         kind,
-        app: app.name().to_owned(),
-        base_path: app.base_path.clone(),
+        repository: None,
         from: from.to_owned(),
         to: to.to_owned(),
         commit: target.tree.commit().to_string(),
         hash: hash_of(kind, &app.base_path, to, &read, &after),
-        warnings: warnings_of(&wanted, from),
-        commits: commits(kind, source, target, &wanted, &there),
-        last_touched: target.tree.touches(file, MOST_COMMITS).next().map(reference),
-        moves,
-        stays,
+        rows: vec![row],
+        warnings: Vec::new(),
         files,
     })
 }
 
-impl Side<'_> {
+impl<'a> Side<'a> {
+    fn of(tree: &'a Tree<'a>, place: &'a Place) -> Result<Self, PlanError> {
+        let carrier = place.carriers.first();
+        let kustomization = carrier.map_or("", |carrier| carrier.file.as_str());
+        Ok(Self { tree, folder: place.folder.as_deref().unwrap_or_default(), kustomization })
+    }
+
     fn read(&self) -> Result<Vec<u8>, TreeError> {
-        self.tree.read(&self.overlay.kustomization)
+        self.tree.read(self.kustomization)
     }
 
     fn images(&self, bytes: &[u8]) -> Result<Images, PlanError> {
-        let file = self.overlay.kustomization.clone();
+        let file = self.kustomization.to_owned();
         Images::read(bytes, &Limits::default())
             .map_err(|reason| PlanError::Edit { file, reason: Box::new(reason) })
     }
@@ -166,18 +190,19 @@ impl Side<'_> {
     fn differences(&self, bytes: &[u8], target: &Side<'_>, after: &[u8]) -> Result<Vec<Stay>, PlanError> {
         let parse = |side: &Side<'_>, bytes: &[u8]| {
             edit::Tree::read(bytes, &Limits::default()).map_err(|reason| PlanError::Unreadable {
-                file: side.overlay.kustomization.clone(),
+                file: side.kustomization.to_owned(),
                 reason: Box::new(reason),
             })
         };
         let (here, there) = (parse(self, bytes)?, parse(target, after)?);
-        let name = target.relative(&target.overlay.kustomization).to_owned();
+        let name = target.relative(target.kustomization).to_owned();
         let fields = edit::difference(&here, &there).into_iter().map(|it| Stay {
             file: name.clone(),
             field: Some(it.path.to_string()),
             source: it.before.as_ref().map(ToString::to_string),
             target: it.after.as_ref().map(ToString::to_string),
             why: "not listed as what travels".to_owned(),
+            expected: false,
         });
         Ok(fields.chain(self.other_files(target)?).collect())
     }
@@ -200,28 +225,30 @@ impl Side<'_> {
                 source: id(source),
                 target: id(target),
                 why: why.to_owned(),
+                expected: false,
             }
         };
         let odd = odd_here.iter().chain(&odd_there).map(|error| Stay {
-            file: target.overlay.folder.clone(),
+            file: target.folder.to_owned(),
             field: None,
             source: None,
             target: None,
             why: error.to_string(),
+            expected: false,
         });
         Ok(differs.map(stay).chain(odd).collect())
     }
 
     /// The other files of the folder by their relative paths.
     fn other(&self) -> Result<(BTreeMap<String, Oid>, Vec<TreeError>), TreeError> {
-        let (files, odd) = self.tree.files(&self.overlay.folder)?;
-        let others = files.into_iter().filter(|file| file.path != self.overlay.kustomization);
+        let (files, odd) = self.tree.files(self.folder)?;
+        let others = files.into_iter().filter(|file| file.path != self.kustomization);
         let relative = |File { path, id }: File| (self.relative(&path).to_owned(), id);
         Ok((others.map(relative).collect(), odd))
     }
 
     fn relative<'p>(&self, path: &'p str) -> &'p str {
-        path.strip_prefix(&self.overlay.folder).map_or(path, |rest| rest.trim_start_matches('/'))
+        path.strip_prefix(self.folder).map_or(path, |rest| rest.trim_start_matches('/'))
     }
 }
 
@@ -234,13 +261,13 @@ fn commits(
     there: &Images,
 ) -> Vec<CommitRef> {
     let (side, until) = match kind {
-        PlanKind::Promote => (source, there),
+        PlanKind::Promote | PlanKind::Introduce => (source, there),
         PlanKind::Rollback => (target, wanted),
     };
     if last_of_each(wanted).all(|it| there.of(&it.name).last() == Some(it)) {
         return Vec::new();
     }
-    let file = &side.overlay.kustomization;
+    let file = side.kustomization;
     // What cannot be read there is not what is looked for.
     let images = |id| Images::read(&side.tree.content(file, id).ok()?, &Limits::default()).ok();
     let mut found = Vec::new();
@@ -303,11 +330,12 @@ fn hash_of(kind: PlanKind, app: &str, to: &str, read: &[(&Side<'_>, &Vec<u8>)], 
     part(match kind {
         PlanKind::Promote => b"promote",
         PlanKind::Rollback => b"rollback",
+        PlanKind::Introduce => b"introduce",
     });
     part(app.as_bytes());
     part(to.as_bytes());
     for (side, bytes) in read {
-        part(side.overlay.kustomization.as_bytes());
+        part(side.kustomization.as_bytes());
         part(bytes);
     }
     part(after);
