@@ -5,5 +5,6 @@
 pub mod edit;
 pub mod layout;
 pub mod plan;
+pub mod remote;
 pub mod rules;
 pub mod tree;
