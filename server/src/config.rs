@@ -22,6 +22,7 @@ use engine::{
         probe::ProbeSettings,
         watch::ControlPlaneSetting,
     },
+    git::rules::Rules,
     history::Retention,
 };
 use secrecy::SecretString;
@@ -173,7 +174,7 @@ impl Config {
                 admin_password: admin_password(password_file, secrets.admin_password),
                 sign_in: file.sign_in.into_settings(&secrets.client_secrets)?,
                 apps: file.grouping.into_setting(&file.apps),
-                repositories: file.repositories.into_setting(data_dir.as_deref(), flags.allow_file_repositories),
+                repositories: file.repositories.into_setting(data_dir.as_deref(), flags.allow_file_repositories)?,
                 retention: file.retention.into_setting(),
             },
             http: http::Settings {
@@ -337,24 +338,33 @@ struct Repositories {
     /// Whether repositories on this machine's disk are followed.
     #[serde(default)]
     allow_files: bool,
+    /// A file with rules in the form of a `.quarterdeck.toml`: layouts, what travels, what is expected to differ.
+    rules: Option<PathBuf>,
     /// The programs that render; found on PATH without them.
     kustomize: Option<PathBuf>,
     helm: Option<PathBuf>,
 }
 
 impl Repositories {
-    fn into_setting(self, data_dir: Option<&Path>, allow_files: bool) -> RepositorySettings {
+    fn into_setting(self, data_dir: Option<&Path>, allow_files: bool) -> Result<RepositorySettings, Error> {
         let seconds = |set: Option<NonZeroU32>| set.map(|seconds| Duration::from_secs(seconds.get().into()));
-        RepositorySettings {
+        Ok(RepositorySettings {
             folder: self.folder.or_else(|| Some(data_dir?.join("mirrors"))),
             interval: seconds(self.fetch_seconds),
             timeout: seconds(self.timeout_seconds),
             most_bytes: self.most_gigabytes.map(|it| u64::from(it.get()) << 30),
             allow_files: self.allow_files || allow_files,
+            rules: self.rules.as_deref().map(read_rules).transpose()?.unwrap_or_default(),
             kustomize: self.kustomize,
             helm: self.helm,
-        }
+        })
     }
+}
+
+fn read_rules(file: &Path) -> Result<Rules, Error> {
+    let text =
+        fs::read_to_string(file).map_err(|source| Error::Unreadable { file: file.to_owned(), source })?;
+    Rules::parse(&text).map_err(|error| Error::Contradiction(format!("{}, {error}", file.display())))
 }
 
 #[derive(Default, Deserialize)]

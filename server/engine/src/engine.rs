@@ -138,7 +138,7 @@ impl Engine {
             .map(|(setting, client, _)| (setting.name.clone(), client.clone(), setting.namespace.clone()))
             .collect();
         let mirrors = settings.repositories.mirrors(&of_planes, &metrics, &tasks)?;
-        let renderer = settings.repositories.renderer(&metrics);
+        let renderer = settings.repositories.renderer(&metrics)?;
         let repositories = Repositories::new(mirrors.clone(), index.clone(), rules, order);
         let webhook_planes = of_planes.into_iter().map(|(_, client, namespace)| (client, namespace));
         let webhooks = Webhooks::new(mirrors, webhook_planes.collect(), metrics.clone());

@@ -14,7 +14,7 @@ use std::{
 
 use git2::Oid;
 use model::{
-    apps::{Lag, ReleaseRef},
+    apps::{CellState, Lag, ReleaseRef},
     repository::Finding,
     status::Environment,
 };
@@ -25,16 +25,16 @@ use crate::{
     fleet::{
         app::Told,
         index::{Change, Index, Row, Snapshot},
-        matrix::{Gathered, ReleaseBook, version_of},
+        matrix::{Gathered, ReleaseBook, state_of, version_of},
     },
     git::{
         layout::{App, Found, discover},
         lint::{ApplicationSource, lint},
         mirror::{MirrorError, MirrorPath, Mirrors, Repo},
-        releases::{Limits, ReleaseEntry, Releases, lag, stations},
+        releases::{Course, Limits, ReleaseEntry, Releases, Runs, lag, releases},
         remote,
         rules::Rules,
-        tree::Tree,
+        tree::{Tree, TreeError},
     },
 };
 
@@ -54,6 +54,15 @@ pub struct Followed {
     pub revision: String,
 }
 
+/// Why a branch is not read.
+#[derive(Debug, thiserror::Error)]
+enum Unread {
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+}
+
 /// What was found in a branch.
 #[derive(Debug)]
 pub struct Facts {
@@ -61,7 +70,8 @@ pub struct Facts {
     /// The settings' and the repository's own.
     pub rules: Arc<Rules>,
     pub found: Found,
-    pub releases: Releases,
+    /// None where only a plan is made.
+    pub releases: Option<Releases>,
     pub findings: Vec<Finding>,
     /// By the folder of a place: the app, by its number, and the environment.
     by_folder: HashMap<String, (usize, String)>,
@@ -155,7 +165,7 @@ impl Repositories {
         snapshot: &Arc<Snapshot>,
         followed: &Followed,
         readers: &BTreeSet<Repo>,
-    ) -> Result<(), MirrorError> {
+    ) -> Result<(), Unread> {
         let Some(reader) = readers.first() else { return Ok(()) };
         let state = self.mirrors.states().into_iter().find(|state| state.repo == *reader);
         if state.is_none_or(|state| state.fetched_at.is_none() || state.is_evicted) {
@@ -192,18 +202,17 @@ impl Facts {
         rules: &Rules,
         before: Option<&Self>,
         sources: &[ApplicationSource],
-    ) -> Result<Self, MirrorError> {
+    ) -> Result<Self, Unread> {
         let repository = mirror.open()?;
-        let tree = Tree::at(&repository, &head.to_string()).map_err(|error| mirror.unreadable(&error))?;
+        let tree = Tree::at(&repository, &head.to_string())?;
         let (rules, odd) = rules.read(&tree);
-        let mut found = discover(&tree, &rules).map_err(|error| mirror.unreadable(&error))?;
+        let mut found = discover(&tree, &rules)?;
         found.not_understood.extend(odd);
-        let limits = Limits::default();
-        let releases = match before {
-            Some(before) => before.releases.extended(&repository, before.head, head, &found, &limits),
-            None => Releases::read(&repository, head, &found, &limits),
+        let releases = match before.and_then(|before| before.releases.clone()) {
+            Some(mut known) => known.extend(&repository, head, &found).map(|()| known),
+            None => Releases::read(&repository, head, &found, Limits::default()),
         };
-        let releases = releases.map_err(|error| mirror.unreadable(&error))?;
+        let releases = Some(releases?);
         let mut findings = lint(&tree, &found, &rules, sources);
         findings.truncate(FINDINGS_KEPT);
         Ok(Self { releases, findings, ..Self::without_history(head, rules, found) })
@@ -225,7 +234,7 @@ impl Facts {
             head,
             rules: Arc::new(rules),
             found,
-            releases: Releases::default(),
+            releases: None,
             findings: Vec::new(),
             by_folder,
             by_base_path,
@@ -253,7 +262,7 @@ impl Facts {
 
     fn releases_of(&self, row: &Row) -> Option<&[ReleaseEntry]> {
         let (app, environment) = self.place_of(row)?;
-        Some(self.releases.of(&app.base_path, environment))
+        Some(self.releases.as_ref()?.of(&app.base_path, environment))
     }
 }
 
@@ -272,8 +281,14 @@ impl Book {
     pub fn release_of(&self, row: &Row) -> Option<ReleaseRef> {
         let releases = self.facts_of(row)?.releases_of(row)?;
         let version = version_of(row)?;
-        let entry = releases.iter().rev().find(|it| it.version.as_deref() == Some(&version));
-        Some(entry.or(releases.last())?.reference())
+        let entry = releases.iter().rev().find(|it| it.version.as_deref() == Some(&version))?;
+        Some(ReleaseRef {
+            version,
+            commit: entry.commit.to_string(),
+            subject: entry.subject.to_string(),
+            author: entry.author.to_string(),
+            at: entry.at,
+        })
     }
 
     /// Tells of an app's releases over all environments.
@@ -287,13 +302,28 @@ impl Book {
             let note = "How its repository is laid out is not understood: see Repositories.".to_owned();
             return Told { releases: Vec::new(), note: Some(note) };
         }
-        let of_rank = |rows: &Vec<&Arc<Row>>| {
-            let entries = rows.first().and_then(|row| facts.releases_of(row)).unwrap_or_default();
-            (entries, crate::fleet::matrix::worst_state(snapshot, rows))
-        };
-        let environments: Vec<_> = app.rows.iter().map(of_rank).collect();
-        Told { releases: stations(&environments, RELEASES_SHOWN), note: facts.releases.note() }
+        let running: Vec<_> = app.rows.iter().map(|rows| running(snapshot, rows)).collect();
+        let courses: Vec<_> = app
+            .rows
+            .iter()
+            .zip(&running)
+            .map(|(rows, running)| Course {
+                entries: rows.first().and_then(|row| facts.releases_of(row)).unwrap_or_default(),
+                runs: running.as_ref().map(|(version, state)| Runs { version: version.as_deref(), state: *state }),
+            })
+            .collect();
+        let is_whole = facts.releases.as_ref().is_some_and(Releases::is_whole);
+        let note = (!is_whole).then(|| "Older commits than these were not looked at.".to_owned());
+        Told { releases: releases(&courses, RELEASES_SHOWN), note }
     }
+}
+
+/// The version that all Applications of an environment run, and the worst of their states; none where there are none.
+fn running(snapshot: &Snapshot, rows: &[&Arc<Row>]) -> Option<(Option<String>, CellState)> {
+    let state = rows.iter().map(|row| state_of(snapshot, row)).max()?;
+    let versions: BTreeSet<_> = rows.iter().map(|row| version_of(row)).collect();
+    let version = (versions.len() == 1).then(|| versions.into_iter().next().flatten()).flatten();
+    Some((version, state))
 }
 
 impl ReleaseBook for Book {
@@ -303,7 +333,7 @@ impl ReleaseBook for Book {
         if left.is_empty() {
             return None;
         }
-        Some(lag(left, right, &version_of(here)?))
+        Some(lag(left, right, version_of(here).as_deref()))
     }
 }
 
@@ -347,11 +377,12 @@ fn sources_of(snapshot: &Snapshot, followed: &Followed) -> Vec<ApplicationSource
     let rows = snapshot.rows.iter().filter(|row| followed_by(row).as_ref() == Some(followed));
     rows.map(|row| ApplicationSource {
         name: row.id.name.clone(),
-        path: row.path.clone(),
+        path: if row.is_chart { String::new() } else { row.path.clone() },
         target_revision: row.target_revision.clone(),
         environment: row.environment.name().map(str::to_owned),
         namespace: row.destination.namespace.clone(),
         cluster: row.cluster.name.clone(),
+        value_files: Vec::new(),
     })
     .collect()
 }

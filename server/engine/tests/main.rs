@@ -6,6 +6,8 @@ mod db;
 mod history;
 mod oidc;
 mod plan;
+mod plans;
 mod policy;
 mod private_server;
+mod saved_views;
 mod support;

@@ -10,10 +10,10 @@ use crate::{
     fleet::apps::AppSettings,
     git::{
         mirror::{ArgoSecrets, MirrorSettings, Mirrors},
-        rules::{AppRule, EnvironmentWords, ExpectedRule, LayoutRule, Rules, TravelRule},
+        rules::{AppRule, EnvironmentWords, Rules},
     },
     metrics::Metrics,
-    render::{RenderSettings, Renderer},
+    render::{self, Mask, Renderer},
     tasks::Tasks,
 };
 
@@ -30,9 +30,8 @@ pub struct RepositorySettings {
     pub most_bytes: Option<u64>,
     /// Whether repositories on this machine's disk are followed.
     pub allow_files: bool,
-    pub layouts: Vec<LayoutRule>,
-    pub travels: Vec<TravelRule>,
-    pub expected: Vec<ExpectedRule>,
+    /// The operator's own rules, beside environments and ids.
+    pub rules: Rules,
     /// The programs that render; none for those on `PATH`.
     pub kustomize: Option<PathBuf>,
     pub helm: Option<PathBuf>,
@@ -42,13 +41,11 @@ impl RepositorySettings {
     /// Returns the operator's rules.
     pub fn rules(&self, apps: &AppSettings, environments: Vec<EnvironmentWords>) -> Rules {
         let ids = apps.apps.iter().filter(|it| !it.path.contains(['*', '?', '[', '{']));
-        Rules {
-            environments,
-            apps: ids.map(|it| AppRule { id: it.id.clone(), path: it.path.trim_matches('/').to_owned() }).collect(),
-            layouts: self.layouts.clone(),
-            travels: self.travels.clone(),
-            expected: self.expected.clone(),
-        }
+        let ids = ids.map(|it| AppRule { id: it.id.clone(), path: it.path.trim_matches('/').to_owned() });
+        let mut rules = self.rules.clone();
+        rules.environments = environments;
+        rules.apps.extend(ids);
+        rules
     }
 
     /// Opens the mirrors.
@@ -80,13 +77,18 @@ impl RepositorySettings {
     }
 
     /// Makes what renders.
-    pub(crate) fn renderer(&self, metrics: &Metrics) -> Renderer {
-        let defaults = RenderSettings::default();
-        let settings = RenderSettings {
-            kustomize: self.kustomize.clone().or(defaults.kustomize),
-            helm: self.helm.clone().or(defaults.helm),
-            ..defaults
+    ///
+    /// # Errors
+    /// A temporary folder that cannot be written to.
+    pub(crate) fn renderer(&self, metrics: &Metrics) -> Result<Renderer> {
+        let settings = render::Settings {
+            kustomize: self.kustomize.clone(),
+            helm: self.helm.clone(),
+            ..render::Settings::default()
         };
-        Renderer::new(settings, metrics.clone())
+        // Marks of secrets mean nothing beyond this run of the program.
+        let mask = Mask::new(rand::random());
+        Renderer::new(settings, mask, metrics.clone())
+            .map_err(|error| Error::Setting(format!("repositories: {error}")))
     }
 }
