@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod db;
 mod history;
+mod mirror;
 mod oidc;
 mod plan;
 mod plans;
