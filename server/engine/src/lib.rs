@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod plans;
 pub mod repositories;
 pub mod saved_views;
+pub mod render;
 pub mod tasks;
 pub mod webhooks;
 

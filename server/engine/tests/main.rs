@@ -11,4 +11,5 @@ mod plans;
 mod policy;
 mod private_server;
 mod saved_views;
+mod render;
 mod support;
