@@ -4,6 +4,8 @@
 
 pub mod edit;
 pub mod layout;
+pub mod lint;
 pub mod plan;
+pub mod releases;
 pub mod rules;
 pub mod tree;

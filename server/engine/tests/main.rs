@@ -2,8 +2,10 @@
 
 mod access;
 mod audit;
+mod bare;
 mod db;
 mod history;
+mod layout;
 mod oidc;
 mod plan;
 mod policy;
