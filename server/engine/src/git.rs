@@ -8,6 +8,8 @@ pub mod layout;
 pub mod mirror;
 pub mod plan;
 pub mod remote;
+pub mod lint;
+pub mod releases;
 pub mod rules;
 pub mod tree;
 pub mod webhook;

@@ -2,9 +2,11 @@
 
 mod access;
 mod audit;
+mod bare;
 mod db;
 mod history;
 mod mirror;
+mod layout;
 mod oidc;
 mod plan;
 mod plans;

@@ -84,6 +84,11 @@ impl<'r> Tree<'r> {
         self.commit
     }
 
+    /// Returns the id of all of its files: what is read of them may be kept by it.
+    pub fn root(&self) -> Oid {
+        self.root.id()
+    }
+
     /// Reads a file.
     ///
     /// # Errors
@@ -107,6 +112,29 @@ impl<'r> Tree<'r> {
             return Err(missing());
         }
         self.content(path, entry.id())
+    }
+
+    /// Returns whether a revision names a commit here: a branch, also of the remote, a tag or a commit. What is empty, or a
+    /// pattern of versions, is not judged.
+    pub fn knows(&self, revision: &str) -> bool {
+        let is_pattern = revision.contains(['*', '^', '~', '>', '<', '=', ' ', '@']);
+        is_pattern || revision.is_empty() || self.commit_of(revision).is_some()
+    }
+
+    /// Returns whether a revision is the commit that this tree is of, as far as is known.
+    pub fn is_at(&self, revision: &str) -> bool {
+        revision.is_empty() || revision == "HEAD" || self.commit_of(revision) == Some(self.commit)
+    }
+
+    fn commit_of(&self, revision: &str) -> Option<Oid> {
+        let names = [revision.to_owned(), format!("origin/{revision}")];
+        let commit = |name: &String| self.repository.revparse_single(name).and_then(|it| it.peel_to_commit());
+        names.iter().find_map(|name| commit(name).ok()).map(|it| it.id())
+    }
+
+    /// Returns whether something is at a path, of which nothing is read.
+    pub fn has(&self, path: &str) -> bool {
+        check(path).is_ok() && self.root.get_path(Path::new(path)).is_ok()
     }
 
     /// Returns all files below a folder, in the order of their paths, and what else is there, each with a sentence.
@@ -186,7 +214,8 @@ impl<'r> Tree<'r> {
 }
 
 impl Touch {
-    fn of(commit: &git2::Commit<'_>, before: Option<Oid>) -> Self {
+    /// Tells who changed what when.
+    pub(super) fn of(commit: &git2::Commit<'_>, before: Option<Oid>) -> Self {
         let author = commit.author();
         Self {
             commit: commit.id(),
