@@ -19,6 +19,7 @@ mod helm;
 mod kustomize;
 mod patterns;
 mod plain;
+mod readers;
 mod shelf;
 mod sketch;
 pub(in crate::git) mod words;
