@@ -62,10 +62,10 @@ async fn what_is_no_git_server_is_said() {
             let _ended = stream.write_all(answer.as_bytes()).await;
         }
     };
-    let lab = Lab::new();
+    let (lab, it) = (Lab::new(), repo(&url));
     tokio::select! {
         () = serve => {}
-        fetched = lab.mirrors.ensure(&repo(&url)) => {
+        fetched = lab.mirrors.ensure(&it) => {
             let why = fetched.expect_err("is no Git");
             assert!(matches!(why, MirrorError::NotGit { .. } | MirrorError::NotFound { .. }), "{why}");
         }

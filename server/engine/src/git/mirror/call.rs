@@ -99,6 +99,22 @@ impl Call {
         command
     }
 
+    /// Returns `git` as [`Call::command`] does, writing down what it speaks with the other side.
+    pub(super) fn traced_command(&self, git: &Path) -> Command {
+        let mut command = self.command(git);
+        command.env("GIT_TRACE_PACKET", self.trace());
+        command
+    }
+
+    /// Tells whether the other side spoke Git's protocol to a traced command.
+    pub(super) fn has_spoken(&self) -> bool {
+        fs::metadata(self.trace()).is_ok_and(|trace| trace.len() > 0)
+    }
+
+    fn trace(&self) -> std::path::PathBuf {
+        self.folder.path().join("trace")
+    }
+
     /// Credentials by Git's own store, which gives them to this scheme, host and port alone, after redirects, too. A
     /// bearer token is a header, which would go along: with it no redirect is followed.
     fn prepare_web(&self, credentials: &Credentials, settings: &mut String) -> std::io::Result<()> {
