@@ -156,7 +156,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         shared.release.notified().await;
     }
     let body = to_bytes(body, 1 << 20).await.expect("reads");
-    serve(&shared, &parts.method.to_string(), &path, &query, &parts.headers, body).await
+    serve(&shared, parts.method.as_ref(), &path, &query, &parts.headers, body).await
 }
 
 /// Runs `git http-backend`, a program in the manner of CGI.

@@ -61,7 +61,9 @@ async fn what_is_no_git_server_is_said() {
         loop {
             let (mut stream, _) = listener.accept().await.expect("accepts");
             let mut asked = Vec::new();
-            while !asked.ends_with(b"\r\n\r\n") && stream.read_buf(&mut asked).await.is_ok_and(|read| read > 0) {}
+            while !asked.ends_with(b"\r\n\r\n")
+                && stream.read_buf(&mut asked).await.is_ok_and(|read| read > 0)
+            {}
             let answer =
                 "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<html>Sign in</html>";
             let _ended = stream.write_all(answer.as_bytes()).await;

@@ -68,7 +68,7 @@ impl Call {
             Kind::Ssh => call.prepare_ssh(credentials, &mut settings)?,
             // Whoever allows files trusts them, whoever owns them.
             Kind::File => {
-                settings.push_str("[protocol \"file\"]\n\tallow = always\n[safe]\n\tdirectory = *\n")
+                settings.push_str("[protocol \"file\"]\n\tallow = always\n[safe]\n\tdirectory = *\n");
             }
         }
         call.write("settings", &settings.into())?;
