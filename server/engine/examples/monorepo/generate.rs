@@ -11,9 +11,9 @@ use std::{
 
 /// How much of it there is.
 #[derive(Clone, Copy, Debug)]
-pub struct Shape {
-    pub apps: usize,
-    pub commits: usize,
+pub(crate) struct Shape {
+    pub(crate) apps: usize,
+    pub(crate) commits: usize,
 }
 
 /// 5,000 overlays (and one more), 20,000 commits.
@@ -33,7 +33,7 @@ const PACE: u64 = 1800;
 ///
 /// # Errors
 /// `git` that is missing or fails.
-pub fn generate(folder: &Path, shape: Shape) -> io::Result<()> {
+pub(crate) fn generate(folder: &Path, shape: Shape) -> io::Result<()> {
     git(folder, &["init", "--quiet", "--bare", "--initial-branch=main"], None)?;
     git(folder, &["fast-import", "--quiet"], Some((shape, 0..shape.commits)))
 }
@@ -42,7 +42,7 @@ pub fn generate(folder: &Path, shape: Shape) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`generate`].
-pub fn commit_once(folder: &Path, shape: Shape, number: usize) -> io::Result<()> {
+pub(crate) fn commit_once(folder: &Path, shape: Shape, number: usize) -> io::Result<()> {
     git(folder, &["fast-import", "--quiet"], Some((shape, number..number + 1)))
 }
 
