@@ -3,11 +3,16 @@
 mod access;
 mod audit;
 mod bare;
+mod damaged;
 mod db;
+mod fuzzed;
 mod history;
+mod hostile;
 mod layout;
+mod lint;
 mod oidc;
 mod plan;
 mod policy;
 mod private_server;
+mod releases;
 mod support;
