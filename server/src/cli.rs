@@ -4,3 +4,4 @@ pub mod audit;
 pub mod lint;
 pub mod plan;
 pub mod rbac;
+pub mod remote;

@@ -234,7 +234,7 @@ impl Touch {
 }
 
 /// What anybody may have written, as one line.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
