@@ -9,6 +9,8 @@ use model::Timestamp;
 const LARGEST: usize = 5_000_000;
 /// More entries are not walked through.
 const MOST_ENTRIES: usize = 200_000;
+/// Folders that lie deeper are not looked into.
+const DEEPEST: usize = 100;
 
 /// The files of a repository at one commit.
 pub struct Tree<'r> {
@@ -53,6 +55,8 @@ pub enum TreeError {
     TooLarge { path: String, bytes: usize },
     #[error("the repository has more than {MOST_ENTRIES} files and folders, which are not all looked at")]
     TooMany,
+    #[error("{path} lies more than {DEEPEST} folders deep, where nothing is looked at")]
+    TooDeep { path: String },
     #[error("{path} cannot be read: {}", reason.message())]
     Object { path: String, reason: git2::Error },
 }
@@ -201,6 +205,8 @@ impl<'r> Tree<'r> {
             let path = join(path, name);
             if let Err(error) = refuse_links(&path, entry.filemode()) {
                 found.1.push(error);
+            } else if path.matches('/').count() >= DEEPEST {
+                found.1.push(TreeError::TooDeep { path });
             } else if entry.kind() == Some(ObjectType::Tree) {
                 let folder = self.repository.find_tree(entry.id());
                 let folder = folder.map_err(|reason| TreeError::Object { path: path.clone(), reason })?;
