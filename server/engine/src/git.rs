@@ -6,4 +6,5 @@ pub mod edit;
 pub mod layout;
 pub mod plan;
 pub mod rules;
+pub mod trailers;
 pub mod tree;
