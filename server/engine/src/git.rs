@@ -11,5 +11,6 @@ pub mod remote;
 pub mod lint;
 pub mod releases;
 pub mod rules;
+pub mod trailers;
 pub mod tree;
 pub mod webhook;
