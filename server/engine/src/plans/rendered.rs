@@ -62,7 +62,8 @@ pub async fn render(
     specs: &Specs,
 ) -> Vec<RenderedApplication> {
     let rows: Vec<_> = reached.iter().filter_map(|it| snapshot.row(&it.application).cloned()).collect();
-    let replaced: Arc<Replaced> = Arc::new(made.planned.replaced());
+    let written = made.planned.writes.iter().filter_map(|(path, write)| Some((path.clone(), write.after.clone()?)));
+    let replaced: Arc<Replaced> = Arc::new(written.collect());
     let one = |row: Arc<Row>| {
         let (replaced, spec) = (Arc::clone(&replaced), specs.get(&row.id).cloned());
         async move {
