@@ -209,7 +209,7 @@ async fn an_empty_matrix_says_whether_there_is_nothing_or_it_is_hidden() {
         .await
         .reads("No app matches")
         .reads("15 apps are hidden by text “nothing” and Health: Missing.")
-        .has(r#"class="btn" href="/matrix?environment=prod&amp;density=compact""#);
+        .has(r#"href="/matrix?environment=prod&amp;density=compact" class="btn""#);
     fleet(none.clone())
         .get("/matrix")
         .await

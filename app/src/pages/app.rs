@@ -14,7 +14,11 @@ use model::{
     view::View,
 };
 
-use self::{differences::DifferencesCard, environments::Environments, releases::ReleasesCard};
+use self::{
+    differences::{Compared, DifferencesCard, comparison},
+    environments::Environments,
+    releases::ReleasesCard,
+};
 use super::{Shelf, live_page};
 use crate::{
     api::{RefreshApplication, get_app},
@@ -32,6 +36,7 @@ use crate::{
 pub(crate) fn AppPage() -> impl IntoView {
     let params = use_params_map();
     let slug = Memo::new(move |_| params.with(|params| params.get("slug").unwrap_or_default()));
+    let compared = comparison(slug);
     let refresh = ServerAction::<RefreshApplication>::new();
     tell(refresh.value());
     live_page(
@@ -41,11 +46,11 @@ pub(crate) fn AppPage() -> impl IntoView {
             let slug = if let View::App { slug } = view { slug } else { String::new() };
             get_app(slug).await
         },
-        move |shelf| draw(shelf, refresh),
+        move |shelf| draw(shelf, compared, refresh),
     )
 }
 
-fn draw(shelf: Shelf<AppDetail>, refresh: ServerAction<RefreshApplication>) -> AnyView {
+fn draw(shelf: Shelf<AppDetail>, compared: Compared, refresh: ServerAction<RefreshApplication>) -> AnyView {
     let name = shelf.part(|it| it.name.clone());
     let crumbs = shelf.part(|it| {
         let project = ListApps { project: vec![it.project.clone()], ..Default::default() };
@@ -82,7 +87,7 @@ fn draw(shelf: Shelf<AppDetail>, refresh: ServerAction<RefreshApplication>) -> A
             <Environments shelf refresh/>
             <div class="mt-5 grid grid-cols-1 gap-4">
                 <ReleasesCard shelf/>
-                <DifferencesCard shelf/>
+                <DifferencesCard shelf comparison=compared/>
             </div>
         </main>
     }

@@ -6,10 +6,13 @@ use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_query_map},
 };
-use model::apps::{AppDetail, Comparison, Difference};
+use model::{
+    AppResult,
+    apps::{AppDetail, Comparison, Difference},
+};
 
 use crate::{
-    api::compare_environments,
+    api::{compare_environments, get_app},
     pages::Shelf,
     routes,
     ui::{badge::Revision, empty::Empty, icon::Icon, notice::ErrorNote},
@@ -19,46 +22,64 @@ use crate::{
 const FROM: &str = "compare-from";
 const TO: &str = "compare-to";
 
-/// The comparison of two environments; by default of the first two that the app is in.
+/// What came of a comparison; nothing where there are no two environments to compare.
+pub(super) type Compared = Resource<AppResult<Option<Comparison>>>;
+
+/// Compares the environments that the URL names, by default the first two that the app is in.
+///
+/// It belongs to the page and not to the card, which is drawn more than once while the server waits for its data.
+pub(super) fn comparison(slug: Memo<String>) -> Compared {
+    let map = use_query_map();
+    let asked =
+        Memo::new(move |_| map.with(|map| ["from", "to"].map(|key| map.get(key).unwrap_or_default())));
+    Resource::new_blocking(
+        move || (slug.get(), asked.get()),
+        |(slug, [from, to])| async move {
+            let ends = if from.is_empty() || to.is_empty() {
+                ends_of(&names_of(&get_app(slug.clone()).await?), &from, &to)
+            } else {
+                Some((from, to))
+            };
+            match ends {
+                Some((from, to)) if from != to => compare_environments(slug, from, to).await.map(Some),
+                _ => Ok(None),
+            }
+        },
+    )
+}
+
+/// The comparison of two environments.
 #[component]
-pub(super) fn DifferencesCard(shelf: Shelf<AppDetail>) -> impl IntoView {
+pub(super) fn DifferencesCard(shelf: Shelf<AppDetail>, comparison: Compared) -> impl IntoView {
     let map = use_query_map();
     let slug = shelf.part(|it| it.slug.clone());
-    let names = shelf.part(|it| {
-        let there = it.environments.iter().filter(|it| it.cell.is_some());
-        there.map(|it| it.environment.clone()).collect::<Vec<_>>()
-    });
+    let names = shelf.part(names_of);
     let ends = Memo::new(move |_| {
-        let asked = |key: &str| map.with(|map| map.get(key)).filter(|it| !it.is_empty());
-        let by_default = |place: usize| names.with(|names| names.get(place).cloned());
-        let from = asked("from").or_else(|| by_default(0))?;
-        let to = asked("to").or_else(|| names.with(|names| after(names, &from)))?;
-        Some((from, to))
+        let asked = |key: &str| map.with(|map| map.get(key)).unwrap_or_default();
+        names.with(|names| ends_of(names, &asked("from"), &asked("to")))
     });
-    // What runs in the two: when that changes, they are compared again.
+    // What runs there: when that changes, they are compared again.
     let versions = shelf.part(|it| {
         let cells = it.environments.iter().map(|it| it.cell.as_ref().and_then(|cell| cell.version.clone()));
         cells.collect::<Vec<_>>()
     });
-    let comparison = Resource::new_blocking(
-        move || (slug.get(), ends.get(), versions.get()),
-        |(slug, ends, _)| async move {
-            match ends {
-                Some((from, to)) if from != to => Some(compare_environments(slug, from, to).await),
-                _ => None,
-            }
-        },
-    );
+    Effect::new(move |before: Option<Vec<Option<String>>>| {
+        let versions = versions.get();
+        if before.is_some_and(|before| before != versions) {
+            comparison.refetch();
+        }
+        versions
+    });
     let body = move || {
         comparison.get().map(|comparison| match comparison {
-            Some(Ok(comparison)) => view! { <Compared comparison/> }.into_any(),
-            Some(Err(error)) => view! {
+            Ok(Some(comparison)) => view! { <Told comparison/> }.into_any(),
+            Err(error) => view! {
                 <div class="card-body pb-0">
                     <ErrorNote what="The environments could not be compared" error=Signal::stored(Some(error))/>
                 </div>
             }
             .into_any(),
-            None => view! { <NotCompared ends=ends.get()/> }.into_any(),
+            Ok(None) => view! { <NotCompared ends=ends.get()/> }.into_any(),
         })
     };
     view! {
@@ -144,7 +165,7 @@ fn NotCompared(ends: Option<(String, String)>) -> impl IntoView {
 }
 
 #[component]
-fn Compared(comparison: Comparison) -> impl IntoView {
+fn Told(comparison: Comparison) -> impl IntoView {
     let Comparison { from, to, commit, travels, unlisted, expected, .. } = comparison;
     let count = expected.len();
     let nothing = travels.is_empty() && unlisted.is_empty();
@@ -288,8 +309,36 @@ fn value(value: Option<String>) -> AnyView {
     }
 }
 
-/// Returns the environment behind `from`; of the last one, the one before it.
-fn after(names: &[String], from: &str) -> Option<String> {
-    let at = names.iter().position(|name| name == from).unwrap_or(0);
-    names.get(at + 1).or_else(|| at.checked_sub(1).and_then(|before| names.get(before))).cloned()
+/// Returns the environments that the app is in, in their order.
+fn names_of(app: &AppDetail) -> Vec<String> {
+    let there = app.environments.iter().filter(|it| it.cell.is_some());
+    there.map(|it| it.environment.clone()).collect()
+}
+
+/// Returns which two are compared: those asked for, else the first one, and the one behind it, of the last the one before.
+fn ends_of(names: &[String], from: &str, to: &str) -> Option<(String, String)> {
+    let from = if from.is_empty() { names.first()?.clone() } else { from.to_owned() };
+    if !to.is_empty() {
+        return Some((from, to.to_owned()));
+    }
+    let at = names.iter().position(|name| *name == from).unwrap_or(0);
+    let to = names.get(at + 1).or_else(|| at.checked_sub(1).and_then(|before| names.get(before)))?;
+    Some((from, to.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ends_of;
+
+    #[test]
+    fn what_the_url_does_not_name_is_the_first_pair() {
+        let names = ["dev", "staging", "prod"].map(String::from);
+        let ends = |from: &str, to: &str| ends_of(&names, from, to).expect("a pair");
+        let pair = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+        assert_eq!(ends("", ""), pair("dev", "staging"));
+        assert_eq!(ends("staging", ""), pair("staging", "prod"));
+        assert_eq!(ends("prod", ""), pair("prod", "staging"));
+        assert_eq!(ends("", "prod"), pair("dev", "prod"));
+        assert_eq!(ends_of(&names[..1], "", ""), None, "one environment has no other");
+    }
 }

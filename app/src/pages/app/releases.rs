@@ -137,7 +137,7 @@ fn Rows(shelf: Shelf<AppDetail>, found: Memo<Vec<Release>>) -> impl IntoView {
             .into_iter()
             .map(|(name, rank, protected)| {
                 view! {
-                    <th scope="col">
+                    <th scope="col" class="md:w-[15%]">
                         <StageTag name rank protected/>
                     </th>
                 }

@@ -64,7 +64,8 @@ pub(super) fn PeekPopover(shelf: Shelf<Matrix>, board: Board) -> impl IntoView {
         }
     });
     Effect::new(move |_| match (popover.get(), open.get()) {
-        (Some(popover), Some(id)) => show(&popover, shelf, &id),
+        // By then it is drawn, and can take the focus.
+        (Some(popover), Some(id)) => request_animation_frame(move || show(&popover, shelf, &id)),
         (Some(popover), None) => drop(popover.hide_popover()),
         (None, _) => {}
     });
@@ -354,7 +355,8 @@ fn settle(board: Board) {
             }
         }
         let selector = format!("#{POPOVER} .menu-item:not([aria-disabled])");
-        let held = document().active_element().is_some_and(|it| it.id() == POPOVER);
+        // What was drawn anew has lost the focus to the body.
+        let held = document().active_element().is_none_or(|it| it.id() == POPOVER || it.tag_name() == "BODY");
         if let Some(first) = document().query_selector(&selector).ok().flatten().filter(|_| held)
             && let Some(first) = first.dyn_ref::<HtmlElement>()
         {
