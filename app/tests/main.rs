@@ -1,6 +1,8 @@
 //! Pages, rendered by the router that serves them, over a backend that holds what the test put there.
 
 mod acts;
+mod app;
 mod audit;
 mod fake;
+mod matrix;
 mod pages;

@@ -6,6 +6,8 @@ import { admin } from './settings.ts';
 /** Every page there is, by what it shows; those of a single thing show one of the lab. */
 export const pages = [
   { name: 'overview', path: '/', heading: 'Overview' },
+  { name: 'matrix', path: '/matrix', heading: 'Matrix' },
+  { name: 'app', path: '/apps/web-app', heading: 'web-app' },
   { name: 'applications', path: '/applications', heading: 'Applications' },
   { name: 'application', path: '/applications/mgmt/argocd/checkout-prod', heading: 'checkout-prod' },
   { name: 'clusters', path: '/clusters', heading: 'Clusters' },
