@@ -3,10 +3,14 @@
 pub(crate) mod badge;
 pub(crate) mod bar;
 pub(crate) mod card;
+pub(crate) mod commits;
+pub(crate) mod copy;
 pub(crate) mod dialog;
+pub(crate) mod diff;
 pub(crate) mod empty;
 pub(crate) mod form;
 pub(crate) mod icon;
+pub(crate) mod moved;
 pub(crate) mod notice;
 pub(crate) mod rows;
 pub(crate) mod settings;

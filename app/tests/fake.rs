@@ -1,5 +1,8 @@
 //! A backend without a fleet, and the router around it.
 
+mod apps;
+pub(crate) mod plans;
+
 use std::sync::{Arc, Mutex};
 
 use axum::{
@@ -55,6 +58,7 @@ pub(crate) struct Fake {
     pub(crate) synced: Mutex<Vec<SyncApplication>>,
     pub(crate) refreshed: Mutex<Vec<RefreshKind>>,
     pub(crate) snapshots: watch::Sender<u64>,
+    pub(crate) planned: plans::Planned,
 }
 
 impl Default for Fake {
@@ -79,6 +83,7 @@ impl Default for Fake {
             synced: Mutex::default(),
             refreshed: Mutex::default(),
             snapshots: watch::Sender::new(0),
+            planned: plans::Planned::default(),
         }
     }
 }

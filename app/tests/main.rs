@@ -4,3 +4,6 @@ mod acts;
 mod audit;
 mod fake;
 mod pages;
+mod plan;
+mod repositories;
+mod rollback;

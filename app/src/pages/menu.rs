@@ -45,6 +45,7 @@ pub(crate) fn MenuPage() -> impl IntoView {
                     {place(routes::OVERVIEW, "gauge", "Overview")}
                     {place(routes::APPLICATIONS, "layers", "Applications")}
                     {place(routes::CLUSTERS, "cluster", "Clusters")}
+                    {place(routes::REPOSITORIES, "branch", "Repositories")}
                     {place(routes::PERMISSIONS, "shield", "Permissions")}
                     {place(routes::SESSIONS, "user", "Sessions")}
                     {place(routes::TOKENS, "key", "API tokens")}

@@ -207,7 +207,8 @@ pub(crate) fn freshness_words(freshness: &Freshness, now: Timestamp) -> String {
     }
 }
 
-fn short_revision(revision: &str) -> String {
+/// Returns a commit by its first seven characters; anything else in full.
+pub(crate) fn short_revision(revision: &str) -> String {
     let is_commit = revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_commit { revision.chars().take(7).collect() } else { revision.to_owned() }
 }
