@@ -18,7 +18,8 @@ use crate::{
     filter, matrix_query,
     pages::{
         AppPage, ApplicationPage, ApplicationsPage, AuditPage, ClusterPage, ClustersPage, LoginPage,
-        MatrixPage, MenuPage, NotFoundPage, OverviewPage, PermissionsPage, SessionsPage, TokensPage,
+        MatrixPage, MenuPage, NotFoundPage, OverviewPage, PermissionsPage, PlanPage, PromotePage,
+        RepositoriesPage, RollbackPage, SessionsPage, TokensPage,
     },
     ui::shell::{Frame, Shell},
 };
@@ -70,6 +71,14 @@ pub fn Pages() -> impl IntoView {
                 <Route path=path!("/clusters/:control_plane/:name") view=ClusterPage ssr=SsrMode::Async/>
                 <Route path=path!("/matrix") view=MatrixPage ssr=SsrMode::Async/>
                 <Route path=path!("/apps/:slug") view=AppPage ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/apps/:slug/:environment/rollback")
+                    view=RollbackPage
+                    ssr=SsrMode::Async
+                />
+                <Route path=path!("/plans") view=PromotePage ssr=SsrMode::Async/>
+                <Route path=path!("/plans/:hash") view=PlanPage ssr=SsrMode::Async/>
+                <Route path=path!("/repositories") view=RepositoriesPage ssr=SsrMode::Async/>
                 <Route path=path!("/permissions") view=PermissionsPage ssr=SsrMode::Async/>
                 <Route path=path!("/settings/sessions") view=SessionsPage ssr=SsrMode::Async/>
                 <Route path=path!("/settings/tokens") view=TokensPage ssr=SsrMode::Async/>
@@ -138,6 +147,13 @@ pub fn rollback_to(id: &CellId, revision: &str) -> String {
     format!("{}?to={}", rollback(id), encode(revision))
 }
 
+/// As [`rollback_to`]; also whether the whole folder is meant, and whether objects that change in noise are shown.
+pub fn rollback_preview(id: &CellId, revision: &str, whole_path: bool, noise: bool) -> String {
+    let whole_path = if whole_path { "&whole=1" } else { "" };
+    let noise = if noise { "&noise=1#rendered" } else { "" };
+    format!("{}{whole_path}{noise}", rollback_to(id, revision))
+}
+
 /// Returns the link to the form that plans to bring apps from one environment to another; the apps are chosen there
 /// where none is given.
 pub fn promote(apps: &[String], from: &str, to: &str) -> String {
@@ -149,6 +165,16 @@ pub fn promote(apps: &[String], from: &str, to: &str) -> String {
 /// Returns the link to a kept plan.
 pub fn plan(hash: &str) -> String {
     format!("{PLANS}/{}", encode(hash))
+}
+
+/// Returns the link to what a kept plan changes in the objects, with those that change in nothing but noise or without.
+pub fn plan_objects(hash: &str, noise: bool) -> String {
+    format!("{}{}#rendered", plan(hash), if noise { "?noise=1" } else { "" })
+}
+
+/// Returns the link to the repositories, with the findings of one severity alone where one is given.
+pub fn repositories(severity: Option<&str>) -> String {
+    with_query(REPOSITORIES, severity.map(|it| ("severity", it.to_owned())).into_iter().collect())
 }
 
 /// Returns the link to a cluster.

@@ -1,7 +1,7 @@
 //! A backend without a fleet, and the router around it.
 
 mod apps;
-mod plans;
+pub(crate) mod plans;
 
 use std::sync::{Arc, Mutex};
 
@@ -61,6 +61,7 @@ pub(crate) struct Fake {
     pub(crate) refreshed: Mutex<Vec<RefreshKind>>,
     pub(crate) snapshots: watch::Sender<u64>,
     pub(crate) apps: KnownApps,
+    pub(crate) planned: plans::Planned,
 }
 
 impl Default for Fake {
@@ -86,6 +87,7 @@ impl Default for Fake {
             refreshed: Mutex::default(),
             snapshots: watch::Sender::new(0),
             apps: KnownApps::default(),
+            planned: plans::Planned::default(),
         }
     }
 }

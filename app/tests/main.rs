@@ -6,3 +6,6 @@ mod audit;
 mod fake;
 mod matrix;
 mod pages;
+mod plan;
+mod repositories;
+mod rollback;

@@ -46,6 +46,7 @@ pub(crate) fn MenuPage() -> impl IntoView {
                     {place(routes::MATRIX, "grid", "Matrix")}
                     {place(routes::APPLICATIONS, "layers", "Applications")}
                     {place(routes::CLUSTERS, "cluster", "Clusters")}
+                    {place(routes::REPOSITORIES, "branch", "Repositories")}
                     {place(routes::PERMISSIONS, "shield", "Permissions")}
                     {place(routes::SESSIONS, "user", "Sessions")}
                     {place(routes::TOKENS, "key", "API tokens")}

@@ -172,6 +172,7 @@ fn Sidebar(navigation: Navigation, #[prop(into)] path: Signal<String>) -> impl I
                         }
                     })}
             </SideLink>
+            <SideLink href=routes::REPOSITORIES icon="branch" words="Repositories" path/>
             <p class="side-group">"Govern"</p>
             {navigation
                 .may_read_record
