@@ -1,30 +1,18 @@
 //! From what is asked for to what was found.
 
 use crate::git::{
-    layout::{App, Found, LayoutError, Place, find_app},
+    layout::{App, Found, LayoutError, Place, complete, find_app},
     rules::Rules,
     tree::Tree,
 };
 
 use super::{PlanError, pairs::carriers};
 
-/// Finds an app by its base path, else by its name.
-pub(super) fn app_of<'f>(found: &'f Found, name: &str) -> Result<&'f App, LayoutError> {
-    if let Some(app) = found.apps.iter().find(|app| app.base_path == name) {
-        return Ok(app);
-    }
-    let matching: Vec<_> = found.apps.iter().filter(|app| app.name == name).collect();
-    match matching[..] {
-        [one] => Ok(one),
-        [] => Err(LayoutError::NoApp {
-            name: name.to_owned(),
-            known: found.apps.iter().map(|app| app.name.clone()).collect(),
-        }),
-        _ => Err(LayoutError::Several {
-            name: name.to_owned(),
-            paths: matching.into_iter().map(|app| app.base_path.clone()).collect(),
-        }),
-    }
+/// Finds an app by its base path, else by its name, with all that travels of it.
+pub(super) fn complete_app(tree: &Tree<'_>, found: &Found, name: &str) -> Result<App, LayoutError> {
+    let mut app = found.app(name)?.clone();
+    complete(tree, &mut app);
+    Ok(app)
 }
 
 /// Returns where an app was for an environment at another commit: where it is now, if its files were there already, else

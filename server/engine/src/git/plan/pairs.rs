@@ -50,9 +50,8 @@ pub(super) fn pairs<'p>(
 
 fn pair<'p>(app: &App, rules: &Rules, source: &'p Place, target: &'p Place) -> Pair<'p> {
     let (here, there) = (carriers(app, rules, source), carriers(app, rules, target));
-    let belongs = |one: &Carrier, other: &Carrier| one.role == other.role && kind(&one.what) == kind(&other.what);
     let find = |it: Carrier| {
-        let found = there.iter().find(|other| belongs(&it, other)).cloned();
+        let found = there.iter().find(|other| it.pairs_with(other)).cloned();
         (it, found)
     };
     Pair { source, target, carriers: here.into_iter().map(find).collect() }

@@ -5,7 +5,7 @@ use model::plan::{CommitRef, Plan, PlanKind, PlanRow, RowOutcome, Verified};
 
 use super::{
     Moved, PlanError, Planned,
-    asked::{app_of, places_at},
+    asked::{complete_app, places_at},
     files::Files,
     hash::{Digest, hash_of},
     history::History,
@@ -125,7 +125,7 @@ pub(super) fn finish(kind: PlanKind, (from, to): (&str, &str), rows: Vec<Made>, 
 }
 
 fn app_row(ask: &Promotion<'_>, asked: &AppAsk, files: &mut Files<'_>) -> Result<(PlanKind, Made), PlanError> {
-    let app = app_of(ask.found, &asked.app)?;
+    let app = &complete_app(ask.tree, ask.found, &asked.app)?;
     if let Some(why) = &asked.skip {
         return Ok((PlanKind::Promote, left_out(ask, asked, why.clone())));
     }
@@ -185,7 +185,7 @@ fn later(
 
 /// A row without any effect.
 fn left_out(ask: &Promotion<'_>, asked: &AppAsk, why: String) -> Made {
-    let app = app_of(ask.found, &asked.app);
+    let app = ask.found.app(&asked.app);
     let name = |it: Result<&App, LayoutError>| it.map_or_else(|_| asked.app.clone(), |it| it.name.clone());
     let outcome = RowOutcome::Skipped { why };
     let base_path = app.as_ref().map_or_else(|_| asked.app.clone(), |it| it.base_path.clone());

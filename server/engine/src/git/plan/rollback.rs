@@ -8,7 +8,7 @@ use model::plan::{CommitRef, Move, PlanKind, RowOutcome};
 
 use super::{
     PlanError, Planned,
-    asked::{app_of, places_at},
+    asked::{complete_app, places_at},
     carried::WHOLE,
     files::Files,
     history::History,
@@ -50,7 +50,7 @@ pub struct RollbackAsk<'a> {
 /// An app that is not in the environment, or was not then; files that cannot be read or edited safely; of a whole path
 /// also commits of others since.
 pub fn rollback(ask: &RollbackAsk<'_>) -> Result<Planned, PlanError> {
-    let app = app_of(ask.found, ask.app)?;
+    let app = &complete_app(ask.tree, ask.found, ask.app)?;
     let targets = app.places(ask.environment)?;
     let sources = places_at(ask.earlier, ask.rules, app, ask.environment)?;
     let from = ask.earlier.commit().to_string();

@@ -107,12 +107,13 @@ impl Differences<'_> {
                 true => format!("{} of document {}", it.path, it.document + 1),
                 false => it.path.to_string(),
             };
+            let reason = self.rules.is_expected(self.app, role, Some(&it.path.to_string()));
             Stay {
                 file: role.to_owned(),
                 source: shown(&it.before),
                 target: shown(&it.after),
-                why: "not listed as what travels".to_owned(),
-                expected: expected(self.rules, self.app, role, &it.path.to_string()),
+                why: reason.unwrap_or("not listed as what travels").to_owned(),
+                expected: reason.is_some(),
                 field: Some(field),
             }
         };
@@ -139,7 +140,7 @@ impl Differences<'_> {
             source: id(source),
             target: id(target),
             why: why.to_owned(),
-            expected: expected(self.rules, self.app, role, ""),
+            expected: self.rules.is_expected(self.app, role, None).is_some(),
         }
     }
 
@@ -185,15 +186,4 @@ pub(super) fn listed(tree: &Tree<'_>, place: &Place) -> Result<(Listed, Vec<Tree
 fn role_of(place: &Place, path: &str, role: &str) -> String {
     let carrier = place.carriers.iter().find(|it| it.file == path);
     carrier.map_or(role, |it| it.role.as_str()).to_owned()
-}
-
-/// Whether a difference is one that environments are there for.
-fn expected(rules: &Rules, _app: &App, file: &str, field: &str) -> bool {
-    // To be replaced by `Rules::is_expected`.
-    const EXPECTED: [&str; 5] = ["namespace", "namePrefix", "nameSuffix", "replicas", "labels"];
-    let first = field.split(['.', '[']).next().unwrap_or_default();
-    let matches = |glob: &str, text: &str| {
-        glob.is_empty() || globset::Glob::new(glob).is_ok_and(|it| it.compile_matcher().is_match(text))
-    };
-    EXPECTED.contains(&first) || rules.expected.iter().any(|it| matches(&it.file, file) && matches(&it.field, field))
 }
