@@ -77,7 +77,7 @@ impl Repositories {
             let head = match (facts, repos.first()) {
                 (Some(facts), Some(repo)) => {
                     let commit = self.mirrors.commit(repo, &facts.head.to_string()).await.ok();
-                    commit.map(|it| CommitRef { id: it.id, subject: it.subject, author: it.author, at: it.at })
+                    commit.map(|it| CommitRef { id: it.id.to_string(), subject: it.subject, author: it.author, at: it.at })
                 }
                 _ => None,
             };
