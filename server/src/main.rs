@@ -57,6 +57,8 @@ enum Rbac {
 }
 
 fn main() -> ExitCode {
+    // Before everything else: a child gives up its rights while it is one thread.
+    engine::render::sandbox::main_if_asked();
     run_command(Cli::parse().command).unwrap_or_else(|error| {
         // The log may not have started, and an operator reads this first.
         let _ = writeln!(std::io::stderr(), "quarterdeck: {error:#}");

@@ -11,6 +11,7 @@ pub mod fleet;
 pub mod git;
 pub mod history;
 pub mod metrics;
+pub mod render;
 pub mod tasks;
 
 mod engine;

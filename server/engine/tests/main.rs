@@ -8,4 +8,5 @@ mod oidc;
 mod plan;
 mod policy;
 mod private_server;
+mod render;
 mod support;
