@@ -16,8 +16,8 @@ use super::{
 
 /// Its name in the folder that is its root, which no tree can have: trees lie in a folder beside it.
 pub(super) const PROGRAM: &str = "tool";
-/// Where a tree lies in the folder that is its root.
-pub(super) const TREE: &str = "tree";
+/// Where a tree lies in the folder that is its root: a name that is found again in what tools say.
+pub(super) const TREE: &str = "quarterdeck-tree";
 
 /// A tool that may be there.
 #[derive(Debug)]
