@@ -24,8 +24,8 @@ mod tool;
 
 use std::{
     collections::BTreeMap,
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
+    os::unix::fs::DirBuilderExt as _,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -159,11 +159,7 @@ impl Renderer {
     /// # Errors
     /// A place where no folder can be made.
     pub fn new(settings: Settings, mask: Mask, metrics: Metrics) -> Result<Self, NotRendered> {
-        let place = tempfile::Builder::new()
-            .prefix("quarterdeck-render-")
-            .permissions(PermissionsExt::from_mode(0o700))
-            .tempdir_in(&settings.place)
-            .map_err(no_place)?;
+        let place = tool::own_folder(&settings.place, "quarterdeck-render-").map_err(no_place)?;
         let kept = Cache::builder()
             .max_capacity(settings.kept)
             .weigher(|_, rendered: &Arc<Rendered>| rendered.weight())
@@ -211,7 +207,8 @@ impl Inner {
             Renders::Helm => Some(&self.helm),
             Renders::Directory => None,
         };
-        let ready = tool.map(|tool| handle.block_on(tool.ready(&self.sandbox, self.place.path()))).transpose()?;
+        let ready =
+            tool.map(|tool| handle.block_on(tool.ready(&self.sandbox, self.place.path()))).transpose()?;
         let key = key_of(&prepared, ready);
         if let Some(rendered) = self.kept.get(&key) {
             return Ok(rendered);
@@ -223,8 +220,7 @@ impl Inner {
         let objects = object::objects_of(values, &self.mask)
             .map_err(|why| NotRendered::Printed { tool: by.clone(), why })?;
         let inputs = prepared.chosen.files.iter().map(|(path, piece)| (path.clone(), piece.id.to_string()));
-        let rendered =
-            Arc::new(Rendered { objects, by, inputs: inputs.collect(), notes: prepared.notes });
+        let rendered = Arc::new(Rendered { objects, by, inputs: inputs.collect(), notes: prepared.notes });
         self.kept.insert(key, Arc::clone(&rendered));
         Ok(rendered)
     }
@@ -236,20 +232,18 @@ impl Inner {
         ready: &Ready,
         handle: &Handle,
     ) -> Result<Vec<Value>, NotRendered> {
-        let root = tempfile::Builder::new()
-            .prefix("tree-")
-            .permissions(PermissionsExt::from_mode(0o700))
-            .tempdir_in(self.place.path())
-            .map_err(no_place)?;
+        let root = tool::own_folder(self.place.path(), "tree-").map_err(no_place)?;
         ready.put_into(root.path()).map_err(no_place)?;
         std::fs::DirBuilder::new().mode(0o700).create(root.path().join(TREE)).map_err(no_place)?;
         files.write(&prepared.chosen, &root.path().join(TREE))?;
 
         let folder = paths::join(TREE, &prepared.folder);
         let (wall, args) = (ready.wall, prepared.arguments.clone());
-        let job = Job { wall, root: root.path(), program: PROGRAM, args, folder: folder.trim_end_matches('/') };
+        let job =
+            Job { wall, root: root.path(), program: PROGRAM, args, folder: folder.trim_end_matches('/') };
         let began = Instant::now();
-        let output = handle.block_on(self.sandbox.run(job)).map_err(|error| NotRendered::of(error, &ready.title));
+        let output =
+            handle.block_on(self.sandbox.run(job)).map_err(|error| NotRendered::of(error, &ready.title));
         let outcome = match &output {
             Ok(output) if output.status.success() => "ok",
             Ok(_) => "fails",

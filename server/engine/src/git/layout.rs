@@ -35,6 +35,7 @@ use super::{
     tree::{Tree, TreeError},
 };
 
+pub use self::readers::read_by;
 pub(in crate::git) use self::{
     applications::below,
     kustomize::{KUSTOMIZATIONS, references},

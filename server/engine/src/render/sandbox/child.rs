@@ -18,7 +18,7 @@ use rustix::{
     thread::{CapabilitySet, CapabilitySets, set_capabilities, set_no_new_privs},
 };
 
-use super::{ASKED, Orders, REFUSED, Task, Wall, filter};
+use super::{ASKED, Orders, PROVEN, REFUSED, Task, Wall, filter};
 
 /// Orders are longer than this only by mistake.
 const MOST_ORDERS: u64 = 4 << 20;
@@ -138,15 +138,18 @@ fn allow(orders: &Orders, root: &Path) -> Result<(), String> {
     }
     let status = rules.restrict_self().map_err(no_landlock)?;
     if status.ruleset == RulesetStatus::NotEnforced {
-        return Err("the kernel has no Landlock, or it is switched off (it is in Linux 5.13 and later, named in \
+        return Err(
+            "the kernel has no Landlock, or it is switched off (it is in Linux 5.13 and later, named in \
                     the kernel's parameter lsm=)"
-            .to_owned());
+                .to_owned(),
+        );
     }
     Ok(())
 }
 
 fn beneath(path: &Path, access: BitFlags<AccessFs>) -> Result<PathBeneath<PathFd>, String> {
-    let opened = PathFd::new(path).map_err(|error| format!("{} cannot be opened: {error}", path.display()))?;
+    let opened =
+        PathFd::new(path).map_err(|error| format!("{} cannot be opened: {error}", path.display()))?;
     Ok(PathBeneath::new(opened, access))
 }
 
@@ -167,6 +170,6 @@ fn prove() -> Result<(), String> {
     ];
     match succeeded.iter().find(|(_, succeeded)| *succeeded) {
         Some((what, _)) => Err(format!("the kernel does not keep a child from {what}")),
-        None => Ok(()),
+        None => write!(std::io::stdout(), "{PROVEN}").map_err(|error| error.to_string()),
     }
 }
