@@ -69,7 +69,8 @@ fn kind(what: &What) -> Option<String> {
 fn values_of(tree: &Tree<'_>, carriers: &[Carrier]) -> Result<Vec<(String, Held)>, PlanError> {
     let held = |it: &Carrier| {
         let bytes = tree.read_if_there(&it.file)?;
-        let held = Held::read(bytes.as_deref(), &it.what).map_err(|reason| PlanError::edit(&it.file, reason))?;
+        let held =
+            Held::read(bytes.as_deref(), &it.what).map_err(|reason| PlanError::edit(&it.file, reason))?;
         Ok((it.role.clone(), held))
     };
     carriers.iter().map(held).collect()
@@ -121,7 +122,10 @@ pub(super) fn file_of(place: &Place, role: &str) -> Option<String> {
     if let Some((_, path)) = place.files.iter().find(|it| it.0 == role) {
         return Some(path.clone());
     }
-    place.folder.as_ref().map(|folder| if folder.is_empty() { role.to_owned() } else { format!("{folder}/{role}") })
+    place
+        .folder
+        .as_ref()
+        .map(|folder| if folder.is_empty() { role.to_owned() } else { format!("{folder}/{role}") })
 }
 
 fn concerns(glob: &str, app: &App) -> bool {

@@ -170,7 +170,13 @@ impl<'a> Past<'a> {
 
 impl Known {
     /// Returns what others changed since the last promotion (rule R5): neither what it left, nor what would be written.
-    pub(super) fn foreign(&self, target: &Past<'_>, source: &Past<'_>, wanted: &State, there: &State) -> Vec<ForeignEdit> {
+    pub(super) fn foreign(
+        &self,
+        target: &Past<'_>,
+        source: &Past<'_>,
+        wanted: &State,
+        there: &State,
+    ) -> Vec<ForeignEdit> {
         let Some((base_commit, base)) = &self.base else { return Vec::new() };
         let reference = |commit: Oid| target.tree.reference(commit);
         let mut foreign = Vec::new();
