@@ -24,7 +24,7 @@ pub(super) fn Head(shelf: Shelf<Matrix>) -> impl IntoView {
     view! {
         <thead>
             <tr>
-                <th scope="col" class="w-40 md:w-48 lg:w-[15rem]">
+                <th scope="col" class="w-40 md:w-48 xl:w-[15rem]">
                     <span class="text-micro text-mute">"App"</span>
                 </th>
                 {move || columns.get().into_iter().map(|column| view! { <ColumnHead column/> }).collect_view()}
