@@ -2,12 +2,14 @@
 //!
 //! A page loads with the request, and is redrawn by what the live stream brings for the same view; see [`live_page`].
 
+mod app;
 mod application;
 mod applications;
 mod audit;
 mod cluster;
 mod clusters;
 mod login;
+mod matrix;
 mod menu;
 mod not_found;
 mod overview;
@@ -19,12 +21,14 @@ mod rollback;
 mod sessions;
 mod tokens;
 
+pub(crate) use app::AppPage;
 pub(crate) use application::ApplicationPage;
 pub(crate) use applications::ApplicationsPage;
 pub(crate) use audit::AuditPage;
 pub(crate) use cluster::ClusterPage;
 pub(crate) use clusters::ClustersPage;
 pub(crate) use login::LoginPage;
+pub(crate) use matrix::MatrixPage;
 pub(crate) use menu::MenuPage;
 pub(crate) use not_found::NotFoundPage;
 pub(crate) use overview::OverviewPage;

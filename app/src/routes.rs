@@ -17,9 +17,9 @@ use model::{
 use crate::{
     filter, matrix_query,
     pages::{
-        ApplicationPage, ApplicationsPage, AuditPage, ClusterPage, ClustersPage, LoginPage, MenuPage,
-        NotFoundPage, OverviewPage, PermissionsPage, PlanPage, PromotePage, RepositoriesPage, RollbackPage,
-        SessionsPage, TokensPage,
+        AppPage, ApplicationPage, ApplicationsPage, AuditPage, ClusterPage, ClustersPage, LoginPage,
+        MatrixPage, MenuPage, NotFoundPage, OverviewPage, PermissionsPage, PlanPage, PromotePage,
+        RepositoriesPage, RollbackPage, SessionsPage, TokensPage,
     },
     ui::shell::{Frame, Shell},
 };
@@ -69,6 +69,8 @@ pub fn Pages() -> impl IntoView {
                 />
                 <Route path=path!("/clusters") view=ClustersPage ssr=SsrMode::Async/>
                 <Route path=path!("/clusters/:control_plane/:name") view=ClusterPage ssr=SsrMode::Async/>
+                <Route path=path!("/matrix") view=MatrixPage ssr=SsrMode::Async/>
+                <Route path=path!("/apps/:slug") view=AppPage ssr=SsrMode::Async/>
                 <Route
                     path=path!("/apps/:slug/:environment/rollback")
                     view=RollbackPage
@@ -117,6 +119,17 @@ pub fn matrix(query: &ListApps) -> String {
 /// Returns the link to an app.
 pub fn app(slug: &str) -> String {
     format!("{APPS}/{}", encode(slug))
+}
+
+/// Returns the link to an app's part about one environment.
+pub fn app_environment(id: &CellId) -> String {
+    format!("{}#{}", app(&id.app), encode(&id.environment))
+}
+
+/// Returns the link to an app with the releases that `sought` matches: a commit, a version or an author.
+pub fn app_releases(slug: &str, sought: &str) -> String {
+    let pairs = if sought.is_empty() { Vec::new() } else { vec![("commit", sought.to_owned())] };
+    with_query(&app(slug), pairs)
 }
 
 /// Returns the link to what differs between two environments of an app.
@@ -232,6 +245,14 @@ mod tests {
     fn names_cannot_leave_their_segment() {
         let id = ApplicationId { control_plane: "a/b".into(), namespace: "..?".into(), name: "ü&#".into() };
         assert_eq!(application(&id), "/applications/a%2Fb/..%3F/%C3%BC%26%23");
+    }
+
+    #[test]
+    fn an_app_is_named_in_its_links_alone() {
+        let id = CellId { app: "web/app?".into(), environment: "prod eu".into() };
+        assert_eq!(app_environment(&id), "/apps/web%2Fapp%3F#prod%20eu");
+        assert_eq!(app_releases(&id.app, ""), "/apps/web%2Fapp%3F");
+        assert_eq!(app_releases("api", "a41f&b"), "/apps/api?commit=a41f%26b");
     }
 
     #[test]

@@ -38,6 +38,8 @@ use model::{
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+pub(crate) use apps::{KnownApps, act as app_act, app, cell, mark, matrix, release};
+
 pub(crate) const NOW: Timestamp = Timestamp(1_795_617_120_000);
 
 /// What the fleet of a test holds, and what was asked of it.
@@ -58,6 +60,7 @@ pub(crate) struct Fake {
     pub(crate) synced: Mutex<Vec<SyncApplication>>,
     pub(crate) refreshed: Mutex<Vec<RefreshKind>>,
     pub(crate) snapshots: watch::Sender<u64>,
+    pub(crate) apps: KnownApps,
     pub(crate) planned: plans::Planned,
 }
 
@@ -83,6 +86,7 @@ impl Default for Fake {
             synced: Mutex::default(),
             refreshed: Mutex::default(),
             snapshots: watch::Sender::new(0),
+            apps: KnownApps::default(),
             planned: plans::Planned::default(),
         }
     }

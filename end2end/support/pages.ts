@@ -6,10 +6,14 @@ import { admin } from './settings.ts';
 /** Every page there is, by what it shows; those of a single thing show one of the lab. */
 export const pages = [
   { name: 'overview', path: '/', heading: 'Overview' },
+  { name: 'matrix', path: '/matrix', heading: 'Matrix' },
+  { name: 'app', path: '/apps/web-app', heading: 'web-app' },
   { name: 'applications', path: '/applications', heading: 'Applications' },
   { name: 'application', path: '/applications/mgmt/argocd/checkout-prod', heading: 'checkout-prod' },
   { name: 'clusters', path: '/clusters', heading: 'Clusters' },
   { name: 'cluster', path: '/clusters/mgmt/dev', heading: 'dev' },
+  { name: 'matrix', path: '/matrix', heading: 'Matrix' },
+  { name: 'app', path: '/apps/web-app', heading: 'web-app' },
 ];
 
 /** Those that show nothing that changes by itself. */
@@ -21,6 +25,9 @@ export const stillPages = [
   { name: 'roll back', path: '/apps/web-app/staging/rollback', heading: 'Roll back web-app in staging' },
   { name: 'sessions', path: '/settings/sessions', heading: 'Settings' },
   { name: 'tokens', path: '/settings/tokens', heading: 'Settings' },
+  { name: 'repositories', path: '/repositories', heading: 'Repositories' },
+  { name: 'promote', path: '/plans?apps=web-app&from=dev&to=staging', heading: 'Plan a promotion' },
+  { name: 'rollback', path: '/apps/web-app/prod/rollback', heading: 'Roll back web-app in prod' },
   { name: 'more', path: '/menu', heading: 'More' },
 ];
 

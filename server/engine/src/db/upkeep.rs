@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::{
-    access,
+    access, plans,
     db::{Db, failed, take_lease},
     error::Result,
     history::{self, Retention},
@@ -32,6 +32,7 @@ pub async fn keep_up(db: Db, metrics: Metrics, retention: Retention) -> Result<(
         if take_lease(&db, "upkeep", &holder, PERIOD).await? {
             history::prune(&db, &retention).await?;
             access::prune(&db).await?;
+            plans::prune(&db).await?;
         }
         measure(&db, &metrics).await?;
         sleep(PERIOD).await;

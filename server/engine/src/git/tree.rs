@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use git2::{ObjectType, Oid, Repository};
-use model::Timestamp;
+use model::{Timestamp, plan::CommitRef};
 
 /// Larger files are not read: a manifest is not.
 const LARGEST: usize = 5_000_000;
 /// More entries are not walked through.
 const MOST_ENTRIES: usize = 200_000;
+/// Folders that lie deeper are not looked into.
+const DEEPEST: usize = 100;
 
 /// The files of a repository at one commit.
 pub struct Tree<'r> {
@@ -22,6 +24,14 @@ pub struct Tree<'r> {
 pub struct File {
     pub path: String,
     pub id: Oid,
+}
+
+/// What a path is at a commit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Entry {
+    pub id: Oid,
+    /// Whether it is a program, as far as Git knows that.
+    pub executable: bool,
 }
 
 /// A commit that changed a file.
@@ -53,6 +63,8 @@ pub enum TreeError {
     TooLarge { path: String, bytes: usize },
     #[error("the repository has more than {MOST_ENTRIES} files and folders, which are not all looked at")]
     TooMany,
+    #[error("{path} lies more than {DEEPEST} folders deep, where nothing is looked at")]
+    TooDeep { path: String },
     #[error("{path} cannot be read: {}", reason.message())]
     Object { path: String, reason: git2::Error },
 }
@@ -79,9 +91,36 @@ impl<'r> Tree<'r> {
         Ok(Self { repository, commit, root })
     }
 
+    /// Reads the same repository at another commit.
+    ///
+    /// # Errors
+    /// An id that is no commit of it.
+    pub fn at_commit(&self, commit: Oid) -> Result<Self, TreeError> {
+        let root = self.repository.find_commit(commit).and_then(|it| it.tree());
+        let root = root.map_err(|reason| TreeError::Revision { revision: commit.to_string(), reason })?;
+        Ok(Self { repository: self.repository, commit, root })
+    }
+
     /// Returns the commit.
     pub fn commit(&self) -> Oid {
         self.commit
+    }
+
+    /// Returns the id of all of its files: what is read of them may be kept by it.
+    pub fn root(&self) -> Oid {
+        self.root.id()
+    }
+
+    /// Returns the repository that it belongs to.
+    pub fn repository(&self) -> &'r Repository {
+        self.repository
+    }
+
+    /// Returns a commit of the repository as lists show it; none where it is not there.
+    pub fn reference(&self, commit: Oid) -> Option<CommitRef> {
+        let touch = Touch::of(&self.repository.find_commit(commit).ok()?, None);
+        let Touch { commit, subject, author, at, .. } = touch;
+        Some(CommitRef { id: commit.to_string(), subject, author, at })
     }
 
     /// Reads a file.
@@ -89,24 +128,76 @@ impl<'r> Tree<'r> {
     /// # Errors
     /// What is not there, is no file, or is too large.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
-        check(path)?;
+        let entry = self.entry(path)?;
         let missing = || TreeError::Missing { path: path.to_owned(), commit: self.commit };
+        self.content(path, entry.ok_or_else(missing)?.id)
+    }
+
+    /// Reads a file; none where it is not there.
+    ///
+    /// # Errors
+    /// What is no file, or is too large.
+    pub fn read_if_there(&self, path: &str) -> Result<Option<Vec<u8>>, TreeError> {
+        self.entry(path)?.map(|entry| self.content(path, entry.id)).transpose()
+    }
+
+    /// Finds a file without reading it; none where nothing, or a folder, is there.
+    ///
+    /// # Errors
+    /// What is no path of the repository, and what is not followed.
+    pub fn entry(&self, path: &str) -> Result<Option<Entry>, TreeError> {
+        Ok(self.find(path)?.filter(|it| it.0 == ObjectType::Blob).map(|it| it.1))
+    }
+
+    /// Returns the id of a file or a folder; none where nothing is there.
+    ///
+    /// # Errors
+    /// As [`Self::entry`].
+    pub fn id(&self, path: &str) -> Result<Option<Oid>, TreeError> {
+        Ok(self.find(path)?.map(|it| it.1.id))
+    }
+
+    fn find(&self, path: &str) -> Result<Option<(ObjectType, Entry)>, TreeError> {
+        check(path)?;
         let mut folder = self.root.clone();
         let (parents, name) = path.rsplit_once('/').unwrap_or(("", path));
         let mut so_far = String::new();
         for part in parents.split('/').filter(|part| !part.is_empty()) {
             so_far = join(&so_far, part);
-            let id = folder.get_name(part).map(|entry| (entry.id(), entry.filemode()));
-            let (id, mode) = id.ok_or_else(missing)?;
+            let Some((id, mode)) = folder.get_name(part).map(|entry| (entry.id(), entry.filemode())) else {
+                return Ok(None);
+            };
             refuse_links(&so_far, mode)?;
-            folder = self.repository.find_tree(id).map_err(|_| missing())?;
+            let Ok(found) = self.repository.find_tree(id) else { return Ok(None) };
+            folder = found;
         }
-        let entry = folder.get_name(name).ok_or_else(missing)?;
+        let Some(entry) = folder.get_name(name) else { return Ok(None) };
         refuse_links(path, entry.filemode())?;
-        if entry.kind() != Some(ObjectType::Blob) {
-            return Err(missing());
-        }
-        self.content(path, entry.id())
+        let found = Entry { id: entry.id(), executable: entry.filemode() == 0o100_755 };
+        Ok(entry.kind().map(|kind| (kind, found)))
+    }
+
+    /// Returns whether a revision names a commit here: a branch, also of the remote, a tag or a commit. What is empty, or a
+    /// pattern of versions, is not judged.
+    pub fn knows(&self, revision: &str) -> bool {
+        let is_pattern = revision.contains(['*', '^', '~', '>', '<', '=', ' ', '@']);
+        is_pattern || revision.is_empty() || self.commit_of(revision).is_some()
+    }
+
+    /// Returns whether a revision is the commit that this tree is of, as far as is known.
+    pub fn is_at(&self, revision: &str) -> bool {
+        revision.is_empty() || revision == "HEAD" || self.commit_of(revision) == Some(self.commit)
+    }
+
+    fn commit_of(&self, revision: &str) -> Option<Oid> {
+        let names = [revision.to_owned(), format!("origin/{revision}")];
+        let commit = |name: &String| self.repository.revparse_single(name).and_then(|it| it.peel_to_commit());
+        names.iter().find_map(|name| commit(name).ok()).map(|it| it.id())
+    }
+
+    /// Returns whether something is at a path, of which nothing is read.
+    pub fn has(&self, path: &str) -> bool {
+        check(path).is_ok() && self.root.get_path(Path::new(path)).is_ok()
     }
 
     /// Returns all files below a folder, in the order of their paths, and what else is there, each with a sentence.
@@ -173,6 +264,8 @@ impl<'r> Tree<'r> {
             let path = join(path, name);
             if let Err(error) = refuse_links(&path, entry.filemode()) {
                 found.1.push(error);
+            } else if path.matches('/').count() >= DEEPEST {
+                found.1.push(TreeError::TooDeep { path });
             } else if entry.kind() == Some(ObjectType::Tree) {
                 let folder = self.repository.find_tree(entry.id());
                 let folder = folder.map_err(|reason| TreeError::Object { path: path.clone(), reason })?;
@@ -186,7 +279,8 @@ impl<'r> Tree<'r> {
 }
 
 impl Touch {
-    fn of(commit: &git2::Commit<'_>, before: Option<Oid>) -> Self {
+    /// Tells who changed what when.
+    pub(super) fn of(commit: &git2::Commit<'_>, before: Option<Oid>) -> Self {
         let author = commit.author();
         Self {
             commit: commit.id(),
@@ -199,7 +293,7 @@ impl Touch {
 }
 
 /// What anybody may have written, as one line.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
