@@ -35,7 +35,9 @@ async fn a_plan_says_what_moves_who_asked_and_whether_it_holds() {
         .reads("Plan hash b71e 90c4 5d2a")
         .has(&format!(r#"title="{HASH}""#))
         .reads("Still holds: computed again now, it is the same")
-        .reads("What moves 1 field, 1 file 1.4.1 to 1.4.2 Brings 2 commits In staging: Healthy 6 h")
+        .reads(
+            "What moves 1 field, 1 file 1.4.1 to 1.4.2 Brings 2 commits In staging at 8d2f6a1 : Healthy 6 h",
+        )
         .reads("images[0].newTag")
         .reads("3f9e2b7 Release web-app 1.4.2 erin , 5 h")
         .has("top-prod");
@@ -58,8 +60,8 @@ async fn what_is_not_listed_stays_and_is_shown_first_r4() {
 async fn the_source_difference_marks_the_word_that_changed() {
     let page = with(promotion()).get(&page()).await;
     page.reads("Source difference 1 file, +1 −1")
-        .has("newTag: 1.4.<del>1</del>")
-        .has("newTag: 1.4.<ins>2</ins>")
+        .has("newTag: 1.4.<del>1")
+        .has("newTag: 1.4.<ins>2")
         .reads("Raw patch For git apply")
         .has(r#"aria-label="Source difference of apps/web-app/overlays/prod/kustomization.yaml""#);
 }
@@ -144,7 +146,7 @@ async fn what_cannot_be_told_is_not_said_to_hold() {
         .get(&page())
         .await
         .reads("Whether this plan still holds is not known The repository does not answer.")
-        .reads("You may read this plan, and not carry it out Needs promotions/create . Who can?")
+        .reads("You may read this plan, and not carry it out Needs promotions/create. Who can?")
         .reads_not("Still holds");
 }
 
@@ -170,6 +172,12 @@ async fn a_later_commit_is_offered_and_not_taken_r3() {
 
 #[tokio::test]
 async fn foreign_edits_show_three_values_their_authors_and_the_choice_r5() {
+    let mut untold = promotion();
+    untold.plan.rows[0].last_touched = Some(commit("cc33dd4", "Hotfix by hand", "Sam Okafor", 20));
+    with(untold)
+        .get(&page())
+        .await
+        .reads("Last changed in prod: cc33dd4 “ Hotfix by hand ” by Sam Okafor , 20 h ago");
     with(train())
         .get(&page())
         .await

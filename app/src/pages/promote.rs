@@ -377,7 +377,7 @@ fn Row(candidate: Candidate, ticked: RwSignal<BTreeSet<String>>) -> impl IntoVie
                 </label>
                 <span class="block pl-6.5 text-small text-mute sm:hidden">{lag.clone()}</span>
             </td>
-            <td>
+            <td class="whitespace-nowrap [&_.move]:flex-nowrap">
                 <Moved before=target.and_then(|it| it.version) after=source.version is_mute=is_even/>
             </td>
             <td class="hidden text-small whitespace-nowrap text-soft sm:table-cell">{lag}</td>

@@ -33,7 +33,7 @@ pub(crate) fn FoldedDiff(
     children: Children,
 ) -> impl IntoView {
     view! {
-        <details class="group/file border-t border-line first:border-t-0" open=open>
+        <details class="group/file border-t border-line first-of-type:border-t-0" open=open>
             <summary class="file">
                 <Icon name="right" class="icon-sm group-open/file:rotate-90"/>
                 {children()}

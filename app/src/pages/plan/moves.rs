@@ -3,11 +3,13 @@
 use leptos::prelude::*;
 use model::{
     Timestamp,
-    plan::{AskPlan, Move, Plan, PlanKind, PlanRow, RowOutcome},
+    plan::{AskPlan, CommitRef, Move, Plan, PlanKind, PlanRow, RowOutcome},
 };
 
 use super::{Choices, VerifiedStatus, counted};
-use crate::ui::{card::Table, diff::visible, empty::Empty, icon::Icon, moved::Moved};
+use crate::ui::{
+    badge::Revision, card::Table, commits::CommitWords, diff::visible, empty::Empty, icon::Icon, moved::Moved,
+};
 
 /// What moves of the one app of a plan.
 #[component]
@@ -19,6 +21,7 @@ pub(super) fn Moves(plan: Plan, ask: AskPlan, now: Timestamp) -> impl IntoView {
                 RowOutcome::Moves => view! {
                     <Summary kind from=from.clone() row=row.clone() ask=ask.clone() now/>
                     <Fields moves=row.moves.clone()/>
+                    <LastTouched to=to.clone() commit=row.last_touched.clone() now/>
                 }
                 .into_any(),
                 RowOutcome::NothingToDo => {
@@ -72,7 +75,9 @@ fn Summary(kind: PlanKind, from: String, row: PlanRow, ask: AskPlan, now: Timest
     let verified = (!is_rollback).then(|| {
         view! {
             <span class="flex flex-wrap items-center gap-1.5 text-small text-soft">
-                {format!("In {from}:")}
+                {format!("In {from} at")}
+                <Revision revision=row.source_commit.clone()/>
+                ": "
                 <VerifiedStatus verified=row.verified.clone() now/>
             </span>
         }
@@ -104,14 +109,13 @@ pub(in crate::pages) fn Fields(moves: Vec<Move>) -> impl IntoView {
         .map(|it| {
             view! {
                 <tr>
-                    <th scope="row" class="w-2/5 font-mono text-small font-normal wrap-anywhere">
+                    <th scope="row" class="w-3/5 min-w-40 font-mono text-small font-normal wrap-anywhere">
                         {visible(&it.field)}
-                        <span class="block text-mute lg:hidden">{visible(&it.file)}</span>
+                        <span class="block text-mute">{visible(&it.file)}</span>
                     </th>
                     <td>
                         <Moved before=it.before after=it.after/>
                     </td>
-                    <td class="hidden font-mono text-small wrap-anywhere text-mute lg:table-cell">{visible(&it.file)}</td>
                 </tr>
             }
         })
@@ -123,13 +127,25 @@ pub(in crate::pages) fn Fields(moves: Vec<Move>) -> impl IntoView {
                     <tr>
                         <th scope="col">"Field"</th>
                         <th scope="col">"Before, after"</th>
-                        <th scope="col" class="hidden lg:table-cell">"File"</th>
                     </tr>
                 </thead>
                 <tbody>{rows}</tbody>
             </Table>
         </div>
     }
+}
+
+/// Who was there last: where nothing counts as a foreign edit, a person still wants to know (rule R5).
+#[component]
+fn LastTouched(to: String, commit: Option<CommitRef>, now: Timestamp) -> impl IntoView {
+    commit.map(|commit| {
+        view! {
+            <p class="border-t border-line px-3.5 py-2 text-small text-mute">
+                {format!("Last changed in {to}: ")}
+                <CommitWords commit now/>
+            </p>
+        }
+    })
 }
 
 #[component]

@@ -30,11 +30,12 @@ pub(in crate::pages) fn Rendered(
     if rendered.is_empty() {
         return ().into_any();
     }
-    let changes = rendered.iter().flat_map(|it| &it.changes);
+    let known: Vec<_> = rendered.iter().filter(|it| it.not_rendered.is_none()).collect();
+    let changes = known.iter().flat_map(|it| &it.changes);
     let (hidden, real): (Vec<_>, Vec<_>) = changes.partition(|change| change.noise);
     let (hidden, real) = (hidden.len() as u32, real.len() as u32);
-    let objects: u32 = rendered.iter().map(|it| it.objects).sum();
-    let known = rendered.iter().filter(|it| it.not_rendered.is_none()).count() as u32;
+    let objects: u32 = known.iter().map(|it| it.objects).sum();
+    let known = known.len() as u32;
     let count = match known {
         0 => format!("not known: {}", unrendered(rendered.len() as u32)),
         _ => format!(
@@ -44,10 +45,10 @@ pub(in crate::pages) fn Rendered(
         ),
     };
     let toggle = (hidden > 0).then(|| view! { <NoiseToggle hidden noise links/> });
-    let is_one = rendered.len() == 1;
     let applications = rendered
         .into_iter()
-        .map(|it| view! { <OfApplication rendered=it noise open=is_one/> })
+        .enumerate()
+        .map(|(place, it)| view! { <OfApplication rendered=it noise open=place == 0/> })
         .collect_view();
     view! {
         <section class="card overflow-hidden" aria-labelledby="rendered">

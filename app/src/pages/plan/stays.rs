@@ -42,9 +42,10 @@ pub(in crate::pages) fn Stays(plan: Plan) -> impl IntoView {
         }
     });
     let then = (many > 0).then(|| {
+        let class = if few > 0 { "group/expected border-t border-line" } else { "group/expected" };
         let words = if few > 0 { format!("{many} more are expected") } else { format!("{many} expected") };
         view! {
-            <details class="group/expected border-t border-line first-of-type:border-t-0">
+            <details class=class>
                 <summary class="flex items-center gap-2 px-3.5 py-2 text-small hover:bg-hover">
                     <Icon name="right" class="icon-sm group-open/expected:rotate-90"/>
                     <span class="font-medium whitespace-nowrap">{words}</span>
@@ -107,7 +108,7 @@ fn Row(app: String, stay: Stay, is_train: bool) -> impl IntoView {
     let value = |value: Option<String>| value.map_or_else(|| "none".to_owned(), |value| visible(&value));
     view! {
         <tr class="align-top">
-            <th scope="row" class="text-left font-normal wrap-anywhere">
+            <th scope="row" class="min-w-40 text-left font-normal wrap-anywhere">
                 <span class="font-mono text-small">{name}</span>
                 <span class="block text-small text-mute">{place}</span>
                 {is_train.then(|| view! { <span class="block text-small text-mute sm:hidden">{app.clone()}</span> })}

@@ -9,7 +9,7 @@ use model::{
 use super::{Choices, VerifiedStatus, counted};
 use crate::{
     routes,
-    ui::{card::Table, diff::visible, icon::Icon, moved::Moved},
+    ui::{card::Table, diff::visible, icon::Icon, moved::Moved, time::Age},
 };
 
 /// The groups, in the order of the page.
@@ -143,15 +143,26 @@ fn Row(row: PlanRow, ask: AskPlan, now: Timestamp) -> impl IntoView {
             view! { <a class="link whitespace-nowrap" href="#brings">{counted(count, "commit", "commits")}</a> }
         })
     };
+    let touched = row.last_touched.clone().filter(|_| moves).map(|commit| {
+        view! {
+            <span class="block pl-5.5 text-small text-mute">
+                "last changed by "
+                <bdi>{visible(&commit.author)}</bdi>
+                ", "
+                <Age at=commit.at now suffix=" ago"/>
+            </span>
+        }
+    });
     view! {
         <tr class="align-top">
             <th scope="row" class=if moves { "text-left font-medium" } else { "text-left font-normal text-mute" }>
                 <span class="whitespace-nowrap">{name}</span>
                 <span class="mt-0.5 block sm:hidden">{version.clone()}</span>
             </th>
-            <td class="hidden sm:table-cell">{version}</td>
+            <td class="hidden whitespace-nowrap sm:table-cell [&_.move]:flex-nowrap">{version}</td>
             <td>
                 <State row=row.clone()/>
+                {touched}
                 <span class="flex flex-wrap gap-1">
                     <Choices ask row=row.clone()/>
                 </span>
@@ -219,8 +230,9 @@ fn Even(rows: Vec<PlanRow>, open: bool) -> impl IntoView {
                 }
             })
             .collect_view();
+        let class = if open { "group/even" } else { "group/even border-t border-line" };
         view! {
-            <details class="group/even border-t border-line first:border-t-0" open=open>
+            <details class=class open=open>
                 <summary class="flex items-center gap-2 px-3.5 py-2 text-small">
                     <Icon name="right" class="icon-sm group-open/even:rotate-90"/>
                     <span class="font-medium whitespace-nowrap">{format!("Even, {}", names.len())}</span>

@@ -128,7 +128,7 @@ fn Row(finding: Finding) -> impl IntoView {
                     </p>
                     <p class="px-3 py-1.5">
                         <Icon name="check" class="icon-sm mr-1.5 text-mute"/>
-                        <span class="sr-only">"Mend: "</span>
+                        <span class="text-mute">"Mend: "</span>
                         <span class="wrap-anywhere">{visible(&mend)}</span>
                     </p>
                 </div>
