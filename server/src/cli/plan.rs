@@ -121,7 +121,11 @@ impl Command {
                 history: &history,
                 from: &it.from,
                 to: &it.to,
-                apps: it.apps.iter().map(|app| AppAsk { overwrite: it.overwrite, ..AppAsk::named(app) }).collect(),
+                apps: it
+                    .apps
+                    .iter()
+                    .map(|app| AppAsk { overwrite: it.overwrite, ..AppAsk::named(app) })
+                    .collect(),
             })?,
             Self::Rollback(it) => rollback(&RollbackAsk {
                 tree: &tree,

@@ -50,7 +50,8 @@ pub(super) fn pairs<'p>(
 
 fn pair<'p>(app: &App, rules: &Rules, source: &'p Place, target: &'p Place) -> Pair<'p> {
     let (here, there) = (carriers(app, rules, source), carriers(app, rules, target));
-    let belongs = |one: &Carrier, other: &Carrier| one.role == other.role && kind(&one.what) == kind(&other.what);
+    let belongs =
+        |one: &Carrier, other: &Carrier| one.role == other.role && kind(&one.what) == kind(&other.what);
     let find = |it: Carrier| {
         let found = there.iter().find(|other| belongs(&it, other)).cloned();
         (it, found)
@@ -70,7 +71,8 @@ fn kind(what: &What) -> Option<String> {
 fn values_of(tree: &Tree<'_>, carriers: &[Carrier]) -> Result<Vec<(String, Held)>, PlanError> {
     let held = |it: &Carrier| {
         let bytes = tree.read_if_there(&it.file)?;
-        let held = Held::read(bytes.as_deref(), &it.what).map_err(|reason| PlanError::edit(&it.file, reason))?;
+        let held =
+            Held::read(bytes.as_deref(), &it.what).map_err(|reason| PlanError::edit(&it.file, reason))?;
         Ok((it.role.clone(), held))
     };
     carriers.iter().map(held).collect()
@@ -122,7 +124,10 @@ pub(super) fn file_of(place: &Place, role: &str) -> Option<String> {
     if let Some((_, path)) = place.files.iter().find(|it| it.0 == role) {
         return Some(path.clone());
     }
-    place.folder.as_ref().map(|folder| if folder.is_empty() { role.to_owned() } else { format!("{folder}/{role}") })
+    place
+        .folder
+        .as_ref()
+        .map(|folder| if folder.is_empty() { role.to_owned() } else { format!("{folder}/{role}") })
 }
 
 fn concerns(glob: &str, app: &App) -> bool {

@@ -85,7 +85,11 @@ pub fn promote(ask: &Promotion<'_>) -> Result<Planned, PlanError> {
         match app_row(ask, app, &mut files) {
             Ok((what, made)) => {
                 let keeps = made.row.outcome == RowOutcome::Moves;
-                if keeps { files.keep() } else { files.forget() }
+                if keeps {
+                    files.keep()
+                } else {
+                    files.forget()
+                }
                 kind = what;
                 rows.push(made);
             }
@@ -124,7 +128,11 @@ pub(super) fn finish(kind: PlanKind, (from, to): (&str, &str), rows: Vec<Made>, 
     Planned { plan, writes, moved }
 }
 
-fn app_row(ask: &Promotion<'_>, asked: &AppAsk, files: &mut Files<'_>) -> Result<(PlanKind, Made), PlanError> {
+fn app_row(
+    ask: &Promotion<'_>,
+    asked: &AppAsk,
+    files: &mut Files<'_>,
+) -> Result<(PlanKind, Made), PlanError> {
     let app = app_of(ask.found, &asked.app)?;
     if let Some(why) = &asked.skip {
         return Ok((PlanKind::Promote, left_out(ask, asked, why.clone())));

@@ -12,7 +12,11 @@ use super::{
     pairs::carriers,
     past::{Past, State, Step, value},
 };
-use crate::git::{layout::{App, Carrier}, rules::Rules, tree::Tree};
+use crate::git::{
+    layout::{App, Carrier},
+    rules::Rules,
+    tree::Tree,
+};
 
 /// Whose states are asked for.
 pub struct StatesAsk<'a> {
