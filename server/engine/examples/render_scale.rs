@@ -11,7 +11,10 @@ use std::{
 
 use engine::{
     metrics::Metrics,
-    render::{Capabilities, DiffLimits, Mask, Renderer, Replaced, Request, Settings, SourceSpec, difference, sandbox},
+    render::{
+        Capabilities, DiffLimits, Mask, Renderer, Replaced, Request, Settings, SourceSpec, difference,
+        sandbox,
+    },
 };
 use git2::{FileMode, Repository, Signature, build::TreeUpdateBuilder};
 use serde_json::json;
@@ -31,7 +34,11 @@ async fn measure() -> Result<(), Box<dyn std::error::Error>> {
     let settings = Settings { place: place.path().to_owned(), ..Settings::default() };
     let renderer = Renderer::new(settings, Mask::new([1; 32]), Metrics::default())?;
     let mut out = stdout();
-    writeln!(out, "{:10} {:>6} {:>10} {:>10} {:>10} {:>10}", "what", "size", "first", "median", "kept", "diff")?;
+    writeln!(
+        out,
+        "{:10} {:>6} {:>10} {:>10} {:>10} {:>10}",
+        "what", "size", "first", "median", "kept", "diff"
+    )?;
     for kind in ["kustomize", "helm"] {
         for size in [1, 20, 500] {
             let request = request(&repository, kind, size)?;
@@ -42,7 +49,8 @@ async fn measure() -> Result<(), Box<dyn std::error::Error>> {
             for round in 0..ROUNDS {
                 // Another content each time: nothing is kept of it.
                 let mut other = request.clone();
-                let path = if kind == "helm" { "app/values.yaml" } else { "app/overlays/prod/kustomization.yaml" };
+                let path =
+                    if kind == "helm" { "app/values.yaml" } else { "app/overlays/prod/kustomization.yaml" };
                 let mut text = other.replaced.remove(path).unwrap_or_default();
                 text.extend(format!("# {round}\n").bytes());
                 other.replaced.insert(path.to_owned(), text);
@@ -55,13 +63,22 @@ async fn measure() -> Result<(), Box<dyn std::error::Error>> {
             let before = renderer.render(request.clone()).await?;
             let kept = began.elapsed();
             let mut changed = request.clone();
-            changed.source = SourceSpec::read(&json!({"path": request.source.path, "kustomize": if kind == "helm" { json!(null) } else { json!({"commonAnnotations": {"a": "b"}}) }, "helm": if kind == "helm" { json!({"parameters": [{"name": "tag", "value": "9"}]}) } else { json!(null) }}))?;
+            changed.source = SourceSpec::read(
+                &json!({"path": request.source.path, "kustomize": if kind == "helm" { json!(null) } else { json!({"commonAnnotations": {"a": "b"}}) }, "helm": if kind == "helm" { json!({"parameters": [{"name": "tag", "value": "9"}]}) } else { json!(null) }}),
+            )?;
             let after = renderer.render(changed).await?;
             let began = Instant::now();
             let diff = difference(&before, &after, &DiffLimits::default());
             let took = began.elapsed();
             assert_eq!(diff.changed.len(), size);
-            writeln!(out, "{kind:10} {size:>6} {:>10} {:>10} {:>10} {:>10}", ms(first), ms(times[ROUNDS / 2]), ms(kept), ms(took))?;
+            writeln!(
+                out,
+                "{kind:10} {size:>6} {:>10} {:>10} {:>10} {:>10}",
+                ms(first),
+                ms(times[ROUNDS / 2]),
+                ms(kept),
+                ms(took)
+            )?;
         }
     }
     Ok(())
@@ -81,7 +98,8 @@ fn request(repository: &Repository, kind: &str, size: usize) -> Result<Request, 
         }
     } else {
         let names: Vec<_> = (0..size).map(|at| format!("web-{at}.yaml")).collect();
-        files.push(("app/base/kustomization.yaml".to_owned(), format!("resources: [{}]\n", names.join(", "))));
+        files
+            .push(("app/base/kustomization.yaml".to_owned(), format!("resources: [{}]\n", names.join(", "))));
         let overlay = "namespace: prod\nresources: [../../base]\nimages: [{name: shop/web, newTag: '2'}]\n";
         files.push(("app/overlays/prod/kustomization.yaml".to_owned(), overlay.to_owned()));
         for (at, name) in names.iter().enumerate() {
@@ -97,7 +115,10 @@ fn request(repository: &Repository, kind: &str, size: usize) -> Result<Request, 
     let who = Signature::now("t", "t@example.test")?;
     let commit = repository.commit(None, &who, &who, "files", &tree, &[])?;
     let last = if kind == "helm" { "app/values.yaml" } else { "app/overlays/prod/kustomization.yaml" };
-    let replaced = files.iter().filter(|(path, _)| path == last).map(|(path, text)| (path.clone(), text.clone().into_bytes()));
+    let replaced = files
+        .iter()
+        .filter(|(path, _)| path == last)
+        .map(|(path, text)| (path.clone(), text.clone().into_bytes()));
     Ok(Request {
         repository: PathBuf::from(repository.path()),
         tree: commit,

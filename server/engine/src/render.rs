@@ -211,7 +211,8 @@ impl Inner {
             Renders::Helm => Some(&self.helm),
             Renders::Directory => None,
         };
-        let ready = tool.map(|tool| handle.block_on(tool.ready(&self.sandbox, self.place.path()))).transpose()?;
+        let ready =
+            tool.map(|tool| handle.block_on(tool.ready(&self.sandbox, self.place.path()))).transpose()?;
         let key = key_of(&prepared, ready);
         if let Some(rendered) = self.kept.get(&key) {
             return Ok(rendered);
@@ -223,8 +224,7 @@ impl Inner {
         let objects = object::objects_of(values, &self.mask)
             .map_err(|why| NotRendered::Printed { tool: by.clone(), why })?;
         let inputs = prepared.chosen.files.iter().map(|(path, piece)| (path.clone(), piece.id.to_string()));
-        let rendered =
-            Arc::new(Rendered { objects, by, inputs: inputs.collect(), notes: prepared.notes });
+        let rendered = Arc::new(Rendered { objects, by, inputs: inputs.collect(), notes: prepared.notes });
         self.kept.insert(key, Arc::clone(&rendered));
         Ok(rendered)
     }
@@ -247,9 +247,11 @@ impl Inner {
 
         let folder = paths::join(TREE, &prepared.folder);
         let (wall, args) = (ready.wall, prepared.arguments.clone());
-        let job = Job { wall, root: root.path(), program: PROGRAM, args, folder: folder.trim_end_matches('/') };
+        let job =
+            Job { wall, root: root.path(), program: PROGRAM, args, folder: folder.trim_end_matches('/') };
         let began = Instant::now();
-        let output = handle.block_on(self.sandbox.run(job)).map_err(|error| NotRendered::of(error, &ready.title));
+        let output =
+            handle.block_on(self.sandbox.run(job)).map_err(|error| NotRendered::of(error, &ready.title));
         let outcome = match &output {
             Ok(output) if output.status.success() => "ok",
             Ok(_) => "fails",

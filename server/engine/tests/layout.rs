@@ -1,7 +1,7 @@
 //! Layouts on real repositories: what is found without a word, what rules add, and what is told and not guessed.
 
 use engine::git::{
-    layout::{App, Found, Layout, LayoutError, What, discover, find_app},
+    layout::{App, Found, Layout, LayoutError, What, discover, find_app, read_by},
     rules::Rules,
 };
 use git2::FileMode;
@@ -175,7 +175,7 @@ fn helm_values_are_found_beside_and_below_a_chart_and_carry_what_rules_list() {
     assert_eq!(
         shown(&found),
         [
-            "api charts/api: dev prod prod[eu]",
+            "api charts/api: dev prod[eu]",
             "job job: prod staging",
             "mail mail: dev",
             "remote remote: dev prod",
@@ -230,7 +230,7 @@ fn applications_of_charts_are_apps_whose_versions_travel_by_a_rule() {
         ["Application of redis clusters/dev/applications.yaml spec.sources[0].targetRevision"]
     );
     assert!(
-        told(&found, "clusters/dev/odd-prod.yaml").contains("its path holds prod and dev"),
+        told(&found, "clusters/dev/odd-prod.yaml").contains("its path holds dev and prod"),
         "{:?}",
         found.not_understood
     );
@@ -414,4 +414,28 @@ fn what_is_found_is_a_function_of_the_tree_and_the_rules() {
     repo.commit(&[]);
     assert_eq!(repo.tree().root(), first, "an answer may be kept by it");
     assert_eq!(discover(&repo.tree(), &Rules::default()).expect("finds"), repo.found());
+}
+
+#[test]
+fn what_a_rendering_reads_is_known_through_bases_and_generators() {
+    let overlay = "resources: [../../base, https://example.com/x]\ncomponents: [../../../../../etc]\npatches: [{path: p.yaml}]\nconfigMapGenerator: [{name: c, files: [key=c.txt]}]\n";
+    let repo = Bare::of(&[
+        ("apps/web/overlays/dev/kustomization.yaml", overlay),
+        ("apps/web/overlays/dev/p.yaml", "kind: X\n"),
+        ("apps/web/overlays/dev/c.txt", "x"),
+        ("apps/web/overlays/dev/unused.yaml", "kind: X\n"),
+        ("apps/web/base/kustomization.yaml", "resources: [d.yaml, ../overlays/dev]\n"),
+        ("apps/web/base/d.yaml", DEPLOYMENT),
+    ]);
+    let reads: Vec<_> = read_by(&repo.tree(), "apps/web/overlays/dev").into_iter().collect();
+    assert_eq!(
+        reads,
+        [
+            "apps/web/base/d.yaml",
+            "apps/web/base/kustomization.yaml",
+            "apps/web/overlays/dev/c.txt",
+            "apps/web/overlays/dev/kustomization.yaml",
+            "apps/web/overlays/dev/p.yaml",
+        ]
+    );
 }

@@ -188,7 +188,9 @@ fn verify(
     let mut commits = source.iter().map(|row| row.revision.as_deref());
     let first = commits.next().flatten();
     if commits.any(|it| it != first) {
-        return not(format!("its Applications in {environment} run different commits; wait until they are even"));
+        return not(format!(
+            "its Applications in {environment} run different commits; wait until they are even"
+        ));
     }
     match first.map(Oid::from_str) {
         Some(Ok(commit)) => {
@@ -202,7 +204,11 @@ fn verify(
 fn warnings_of_way(order: &[Environment], from: usize, to: usize) -> Vec<String> {
     let name = |rank: usize| order[rank].name().unwrap_or_default();
     match to {
-        _ if to < from => vec![format!("This goes against the order of promotions: {} comes before {}.", name(to), name(from))],
+        _ if to < from => vec![format!(
+            "This goes against the order of promotions: {} comes before {}.",
+            name(to),
+            name(from)
+        )],
         _ if to > from + 1 => {
             let passed: Vec<_> = (from + 1..to).map(name).collect();
             vec![format!("This skips {}: nothing of it was tried there.", passed.join(" and "))]

@@ -41,8 +41,7 @@ pub struct Reached {
 /// A mirror that cannot be read.
 pub async fn reached(snapshot: &Arc<Snapshot>, made: &Made) -> Result<Vec<Reached>> {
     let lead = followed_by(&made.asked.lead);
-    let rows: Vec<_> =
-        snapshot.rows.iter().filter(|row| followed_by(row) == lead).cloned().collect();
+    let rows: Vec<_> = snapshot.rows.iter().filter(|row| followed_by(row) == lead).cloned().collect();
     let files: Vec<String> = made.planned.plan.files.iter().map(|file| file.path.clone()).collect();
     let asked: BTreeSet<ApplicationId> = made
         .asked
@@ -119,9 +118,7 @@ fn touched_application(seen: &Snapshot, row: &Row, shares: Option<String>) -> To
 
 fn holds(folder: &str, file: &str) -> bool {
     let folder = folder.trim_matches('/').trim_start_matches("./");
-    folder.is_empty()
-        || folder == "."
-        || file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    folder.is_empty() || folder == "." || file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use crate::{
     fleet::index::{Row, Snapshot},
     git::plan::useless_override,
     render::{
-        Capabilities, DiffLimits, FindingRules, NotRendered, ObjectId, Rendered, RenderedDiff, Replaced, Request,
-        SourceSpec, difference, findings,
+        Capabilities, DiffLimits, FindingRules, NotRendered, ObjectId, Rendered, RenderedDiff, Replaced,
+        Request, SourceSpec, difference, findings,
     },
 };
 
@@ -73,9 +73,14 @@ pub async fn render(
                 None => Err(format!("only the first {MOST} Applications of a plan are rendered")),
             };
             match outcome {
-                Ok((objects, changes, findings)) => {
-                    RenderedApplication { application, cluster, not_rendered: None, objects, changes, findings }
-                }
+                Ok((objects, changes, findings)) => RenderedApplication {
+                    application,
+                    cluster,
+                    not_rendered: None,
+                    objects,
+                    changes,
+                    findings,
+                },
                 Err(why) => RenderedApplication {
                     application,
                     cluster,
@@ -161,6 +166,7 @@ fn changes(diff: RenderedDiff) -> Vec<ObjectChange> {
     };
     let removed = diff.removed.into_iter().map(|it| change(ChangeKind::Removed, it.id, false, it.text));
     let added = diff.added.into_iter().map(|it| change(ChangeKind::Added, it.id, false, it.text));
-    let changed = diff.changed.into_iter().map(|it| change(ChangeKind::Changed, it.after, it.is_noise, it.text));
+    let changed =
+        diff.changed.into_iter().map(|it| change(ChangeKind::Changed, it.after, it.is_noise, it.text));
     removed.chain(added).chain(changed).collect()
 }

@@ -68,20 +68,23 @@ async fn told(planner: &Planner, lead: &Arc<Row>, environment: &str) -> Result<V
     let facts = planner.repositories.book().facts_of(lead).cloned();
     let rules = planner.repositories.rules().clone();
     let (lead, environment) = (Arc::clone(lead), environment.to_owned());
-    Ok(blocking(move || super::with_facts(&mirror, head, &rules, facts.as_deref(), |tree, facts, history| {
-        let base_path = super::base_path_of(facts, std::slice::from_ref(&lead));
-        let app = base_path.ok_or_else(|| Unplanned::NotUnderstood { app: lead.identity.name.clone() })?;
-        let states = plan::earlier_states(&StatesAsk {
-            tree,
-            rules: &facts.rules,
-            found: &facts.found,
-            history,
-            app,
-            environment: &environment,
-            limit: MOST,
-        })?;
-        Ok(states.into_iter().map(AskedFor::from).collect())
-    }))
+    Ok(blocking(move || {
+        super::with_facts(&mirror, head, &rules, facts.as_deref(), |tree, facts, history| {
+            let base_path = super::base_path_of(facts, std::slice::from_ref(&lead));
+            let app =
+                base_path.ok_or_else(|| Unplanned::NotUnderstood { app: lead.identity.name.clone() })?;
+            let states = plan::earlier_states(&StatesAsk {
+                tree,
+                rules: &facts.rules,
+                found: &facts.found,
+                history,
+                app,
+                environment: &environment,
+                limit: MOST,
+            })?;
+            Ok(states.into_iter().map(AskedFor::from).collect())
+        })
+    })
     .await??)
 }
 
@@ -104,9 +107,7 @@ pub fn with_history(states: Vec<AskedFor>, past: &Past, healthy_now: Option<bool
         });
         let ran = match it.to {
             None => Ran::Now { since: it.from, healthy: healthy_now },
-            Some(to) if first.is_some() => {
-                Ran::Was { from: it.from, to, healthy: healthy_at(past, to) }
-            }
+            Some(to) if first.is_some() => Ran::Was { from: it.from, to, healthy: healthy_at(past, to) },
             Some(to) => Ran::Asked { from: it.from, to },
         };
         EarlierState {

@@ -16,7 +16,8 @@ const LONGEST: usize = 2_000;
 /// Shorter texts are in every message.
 const SHORTEST: usize = 4;
 /// Words in the names of what is secret.
-const NAMES: [&str; 8] = ["password", "passwd", "secret", "token", "apikey", "api_key", "private", "credential"];
+const NAMES: [&str; 8] =
+    ["password", "passwd", "secret", "token", "apikey", "api_key", "private", "credential"];
 
 /// Texts of the files that were rendered, which a message must not hold.
 pub(super) struct Secrets(BTreeSet<String>);
@@ -47,7 +48,8 @@ impl Secrets {
             Value::Object(fields) => {
                 let is_secret = fields.get("kind").and_then(Value::as_str) == Some("Secret");
                 for (name, value) in fields {
-                    if (is_secret && ["data", "stringData"].contains(&name.as_str())) || is_secret_name(name) {
+                    if (is_secret && ["data", "stringData"].contains(&name.as_str())) || is_secret_name(name)
+                    {
                         self.all(value);
                     }
                     self.look(value);

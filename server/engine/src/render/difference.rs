@@ -139,7 +139,8 @@ impl Budget<'_> {
         if before.len() + after.len() > 4 * self.limits.text {
             return String::new();
         }
-        let text = unified_diff(&id.to_string().replace(['/', '\\'], "_"), before.as_bytes(), after.as_bytes());
+        let text =
+            unified_diff(&id.to_string().replace(['/', '\\'], "_"), before.as_bytes(), after.as_bytes());
         if text.len() > self.limits.text || text.len() > self.texts {
             return String::new();
         }
@@ -149,7 +150,14 @@ impl Budget<'_> {
 }
 
 fn changed(before: &Object, after: &Object, matches: &Matches<'_>, budget: &mut Budget<'_>) -> Changed {
-    let mut walk = Walk { matches, limits: budget.limits, path: Vec::new(), fields: Vec::new(), unlisted: 0, is_noise: true };
+    let mut walk = Walk {
+        matches,
+        limits: budget.limits,
+        path: Vec::new(),
+        fields: Vec::new(),
+        unlisted: 0,
+        is_noise: true,
+    };
     walk.compare(Some(&before.value), Some(&after.value));
     let Walk { fields, unlisted, is_noise, .. } = walk;
     let text = budget.text(&after.id, &yaml(&before.value), &yaml(&after.value));

@@ -14,11 +14,7 @@ use super::{
 const SKIP: &str = "+argocd:skip-file-rendering";
 
 /// Chooses the files that hold manifests.
-pub(super) fn choose(
-    files: &Files<'_>,
-    folder: &str,
-    directory: &Directory,
-) -> Result<Chosen, NotRendered> {
+pub(super) fn choose(files: &Files<'_>, folder: &str, directory: &Directory) -> Result<Chosen, NotRendered> {
     if !files.is_folder(folder)? {
         return Err(NotRendered::Missing { path: shown(folder) });
     }

@@ -10,7 +10,9 @@ pub enum NotRendered {
          or look at the change in Argo CD"
     )]
     Remote { file: String, reference: String },
-    #[error("the chart {chart:?} lies in a registry, and nothing is fetched to render: Argo CD alone renders it")]
+    #[error(
+        "the chart {chart:?} lies in a registry, and nothing is fetched to render: Argo CD alone renders it"
+    )]
     Registry { chart: String },
     #[error(
         "{file} needs the chart {dependency:?}{from}, which is not in {folder}: put it there (`helm dependency \
@@ -82,5 +84,8 @@ impl NotRendered {
 
 /// A text from a repository, without what would garble a line.
 pub(super) fn shown(text: &str) -> String {
-    text.chars().take(300).flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    text.chars()
+        .take(300)
+        .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
+        .collect()
 }

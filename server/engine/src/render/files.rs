@@ -71,7 +71,8 @@ impl<'r> Files<'r> {
         replaced: &'r Replaced,
         reads: Reads,
     ) -> Result<Self, NotRendered> {
-        let root = repository.find_object(tree, None).and_then(|object| object.peel_to_tree()).map_err(unread)?;
+        let root =
+            repository.find_object(tree, None).and_then(|object| object.peel_to_tree()).map_err(unread)?;
         let mut folders = BTreeSet::new();
         for path in replaced.keys() {
             if paths::normal(path, "", "the plan")? != *path {
@@ -117,9 +118,10 @@ impl<'r> Files<'r> {
             self.walk(&start, folder, recurse, &mut found)?;
         }
         let prefix = paths::join(folder, "");
-        let inside = self.replaced.keys().filter(|path| {
-            path.strip_prefix(&prefix).is_some_and(|rest| recurse || !rest.contains('/'))
-        });
+        let inside = self
+            .replaced
+            .keys()
+            .filter(|path| path.strip_prefix(&prefix).is_some_and(|rest| recurse || !rest.contains('/')));
         found.extend(inside.cloned());
         Ok(found)
     }
@@ -140,7 +142,9 @@ impl<'r> Files<'r> {
         self.bound(path, bytes)?;
         chosen.bytes += bytes;
         if chosen.bytes > self.reads.bytes {
-            return Err(NotRendered::TooLarge { what: format!("more than {} bytes of files", self.reads.bytes) });
+            return Err(NotRendered::TooLarge {
+                what: format!("more than {} bytes of files", self.reads.bytes),
+            });
         }
         if chosen.files.len() >= self.reads.files {
             return Err(NotRendered::TooLarge { what: format!("more than {} files", self.reads.files) });

@@ -4,12 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::Serialize;
 
-use super::{
-    NotRendered, Rendered,
-    difference::RenderedDiff,
-    error::shown,
-    object::ObjectId,
-};
+use super::{NotRendered, Rendered, difference::RenderedDiff, error::shown, object::ObjectId};
 
 /// Kinds without a namespace. Those of resource definitions are not known here.
 const CLUSTER_SCOPED: [(&str, &str); 26] = [
@@ -55,17 +50,41 @@ pub struct FindingRules {
 #[serde(tag = "finding", rename_all = "snake_case")]
 pub enum Finding {
     /// It was rendered before, and is not after.
-    BuildFails { why: String },
+    BuildFails {
+        why: String,
+    },
     /// It could not be rendered before: nothing can be compared.
-    NotComparable { why: String },
-    NewNamespace { namespace: String, objects: usize },
+    NotComparable {
+        why: String,
+    },
+    NewNamespace {
+        namespace: String,
+        objects: usize,
+    },
     /// The same kind and name, in another namespace.
-    Moves { kind: String, name: String, before: String, after: String },
-    FewerObjects { before: usize, after: usize },
-    NewKind { kind: String, group: String, objects: usize },
-    NewClusterScoped { object: ObjectId },
+    Moves {
+        kind: String,
+        name: String,
+        before: String,
+        after: String,
+    },
+    FewerObjects {
+        before: usize,
+        after: usize,
+    },
+    NewKind {
+        kind: String,
+        group: String,
+        objects: usize,
+    },
+    NewClusterScoped {
+        object: ObjectId,
+    },
     /// Objects that Argo CD deletes where it prunes.
-    Pruned { objects: Vec<ObjectId>, more: usize },
+    Pruned {
+        objects: Vec<ObjectId>,
+        more: usize,
+    },
 }
 
 /// The names that one sentence lists.
@@ -81,9 +100,15 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BuildFails { why } => write!(f, "it renders now, and would not after this change: {why}"),
-            Self::NotComparable { why } => write!(f, "it does not render now, so nothing can be compared: {why}"),
+            Self::NotComparable { why } => {
+                write!(f, "it does not render now, so nothing can be compared: {why}")
+            }
             Self::NewNamespace { namespace, objects } => {
-                write!(f, "{} would go into the namespace {namespace}, where it has none now", count(*objects))
+                write!(
+                    f,
+                    "{} would go into the namespace {namespace}, where it has none now",
+                    count(*objects)
+                )
             }
             Self::Moves { kind, name, before, after } => {
                 write!(f, "{} {} would move from the namespace {before} to {after}", shown(kind), shown(name))
@@ -93,7 +118,12 @@ impl fmt::Display for Finding {
             }
             Self::NewKind { kind, group, objects } => {
                 let group = if group.is_empty() { String::new() } else { format!(" ({})", shown(group)) };
-                write!(f, "{} of kind {}{group} would be new, and there is none now", count(*objects), shown(kind))
+                write!(
+                    f,
+                    "{} of kind {}{group} would be new, and there is none now",
+                    count(*objects),
+                    shown(kind)
+                )
             }
             Self::NewClusterScoped { object } => {
                 write!(f, "{object} would be new, which concerns the whole cluster")

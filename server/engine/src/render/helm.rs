@@ -158,8 +158,7 @@ fn dependencies(files: &Files<'_>, folder: &str, chosen: &Chosen) -> Result<(), 
             let text = |field: &str| dependency.get(field).and_then(Value::as_str).unwrap_or_default();
             let name = text("name");
             let packed = format!("{name}-");
-            let is_there =
-                |it: &&str| **it == *name || (it.starts_with(&packed) && it.ends_with(".tgz"));
+            let is_there = |it: &&str| **it == *name || (it.starts_with(&packed) && it.ends_with(".tgz"));
             if !name.is_empty() && !there.iter().any(is_there) {
                 let from = text("repository");
                 let from = if from.is_empty() { String::new() } else { format!(" of {}", shown(from)) };

@@ -33,7 +33,8 @@ pub(super) fn choose(
     let Some(file) = file_of(files, folder)? else {
         return Err(NotRendered::Missing { path: format!("{}/kustomization.yaml", shown(folder)) });
     };
-    let changes = changes.filter(|it| **it != Kustomize { version: it.version.clone(), ..Kustomize::default() });
+    let changes =
+        changes.filter(|it| **it != Kustomize { version: it.version.clone(), ..Kustomize::default() });
     match changes {
         None => closure.root(folder)?,
         Some(changes) => {
@@ -74,11 +75,22 @@ pub(super) fn arguments(options: &str) -> Result<Vec<String>, NotRendered> {
                 }
                 arguments.push(format!("--load-restrictor={value}"));
             }
-            "--enable-helm" | "--helm-command" | "--helm-api-versions" | "--helm-kube-version" | "--helm-debug" => {
+            "--enable-helm"
+            | "--helm-command"
+            | "--helm-api-versions"
+            | "--helm-kube-version"
+            | "--helm-debug" => {
                 return refuse("kustomize would start Helm, which may fetch charts");
             }
-            "--enable-alpha-plugins" | "--enable-exec" | "--enable-star" | "--network" | "--network-name"
-            | "--mount" | "--as-current-user" | "-e" | "--env" => {
+            "--enable-alpha-plugins"
+            | "--enable-exec"
+            | "--enable-star"
+            | "--network"
+            | "--network-name"
+            | "--mount"
+            | "--as-current-user"
+            | "-e"
+            | "--env" => {
                 return refuse("programs of a repository are never run");
             }
             "--reorder" => {
@@ -163,13 +175,18 @@ impl Closure<'_, '_> {
             }
             if file_of(self.files, &path)?.is_none() {
                 let why = "it is a folder without a kustomization.yaml".to_owned();
-                return Err(NotRendered::Unreadable { file: shown(&path), why: format!("{why}, named by {file}") });
+                return Err(NotRendered::Unreadable {
+                    file: shown(&path),
+                    why: format!("{why}, named by {file}"),
+                });
             }
             self.root(&path)?;
         } else if is_remote(text) {
             return Err(NotRendered::Remote { file: shown(file), reference: shown(text) });
         } else {
-            return Err(NotRendered::Missing { path: format!("{}, which {} names,", shown(&path), shown(file)) });
+            return Err(NotRendered::Missing {
+                path: format!("{}, which {} names,", shown(&path), shown(file)),
+            });
         }
         Ok(())
     }

@@ -51,7 +51,8 @@ impl<'a> Matches<'a> {
     /// Matches by name, then what is left by the name without its generated suffix.
     pub(super) fn of(before: &'a [Object], after: &'a [Object]) -> Self {
         let mut matches = Self::default();
-        let (left, added) = matches.pair(before.iter().collect(), after.iter().collect(), |id| Some(&id.name));
+        let (left, added) =
+            matches.pair(before.iter().collect(), after.iter().collect(), |id| Some(&id.name));
         let (removed, added) = matches.pair(left, added, base_name);
         for (before, after) in &matches.pairs {
             if before.id.name != after.id.name {
@@ -69,7 +70,8 @@ impl<'a> Matches<'a> {
         {
             return Some(Noise::Tracking);
         }
-        let is_renamed = self.renamed.get(before?).is_some_and(|names| after.is_some_and(|it| names.contains(it)));
+        let is_renamed =
+            self.renamed.get(before?).is_some_and(|names| after.is_some_and(|it| names.contains(it)));
         is_renamed.then_some(Noise::GeneratedName)
     }
 

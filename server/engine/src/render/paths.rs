@@ -4,8 +4,7 @@ use super::error::{NotRendered, shown};
 
 /// Returns a reference from a folder as a path from the root, without dots. The root is the empty path.
 pub(super) fn normal(reference: &str, folder: &str, file: &str) -> Result<String, NotRendered> {
-    let outside =
-        || NotRendered::Outside { file: shown(file), reference: shown(reference) };
+    let outside = || NotRendered::Outside { file: shown(file), reference: shown(reference) };
     if reference.contains(['\0', '\\']) {
         return Err(NotRendered::Path { path: shown(reference), why: "it has a NUL or a backslash" });
     }

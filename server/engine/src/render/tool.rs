@@ -43,7 +43,12 @@ impl Tool {
     }
 
     pub(super) fn helm(set: Option<PathBuf>) -> Self {
-        Self { name: "helm", set, version_arguments: &["version", "--template={{.Version}}"], ready: OnceCell::new() }
+        Self {
+            name: "helm",
+            set,
+            version_arguments: &["version", "--template={{.Version}}"],
+            ready: OnceCell::new(),
+        }
     }
 
     /// Returns the tool, looked for and tried out the first time. A tool that is not there is looked for again.
@@ -63,8 +68,10 @@ impl Tool {
         // The copy lies in a root of its own, as it lies in that of each tree.
         std::fs::DirBuilder::new().mode(0o700).create(root.join(TREE)).map_err(no_place)?;
         let program = root.join(PROGRAM);
-        std::fs::copy(&found, &program)
-            .map_err(|error| NotRendered::Tool { tool: self.name, why: format!("{}: {error}", found.display()) })?;
+        std::fs::copy(&found, &program).map_err(|error| NotRendered::Tool {
+            tool: self.name,
+            why: format!("{}: {error}", found.display()),
+        })?;
         let wall = sandbox.prove(&root).await.map_err(|why| NotRendered::Sandbox { why })?;
         let mut walls = vec![Wall::Root, Wall::Rules];
         if wall == Wall::Rules {

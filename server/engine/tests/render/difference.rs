@@ -63,8 +63,15 @@ async fn changes_are_told_by_object_and_field() {
 
 #[tokio::test]
 async fn a14_values_of_secrets_are_marks_that_can_be_compared() {
-    let repo = Repo::new(&[("k/kustomization.yaml", "resources: [a.yaml]\n"), ("k/a.yaml", SECRET), ("p/a.yaml", SECRET)]);
-    let nested = format!("apiVersion: x/v1\nkind: Wrapper\nmetadata: {{name: w}}\nspec:\n  manifest:\n{}", SECRET.lines().map(|it| format!("    {it}\n")).collect::<String>());
+    let repo = Repo::new(&[
+        ("k/kustomization.yaml", "resources: [a.yaml]\n"),
+        ("k/a.yaml", SECRET),
+        ("p/a.yaml", SECRET),
+    ]);
+    let nested = format!(
+        "apiVersion: x/v1\nkind: Wrapper\nmetadata: {{name: w}}\nspec:\n  manifest:\n{}",
+        SECRET.lines().map(|it| format!("    {it}\n")).collect::<String>()
+    );
     repo.commit(&[("p/nested.yaml", &nested)], &[]);
     for path in ["k", "p"] {
         let rendered = repo.render(path).await.expect("renders");
@@ -89,7 +96,10 @@ async fn a14_values_of_secrets_are_marks_that_can_be_compared() {
 #[tokio::test]
 async fn a14_what_a_tool_says_holds_no_secret() {
     let repo = Repo::new(&[
-        ("kustomization.yaml", "resources: [a.yaml]\nsecretGenerator: [{name: x, literals: ['s3cr3t-literal']}]\n"),
+        (
+            "kustomization.yaml",
+            "resources: [a.yaml]\nsecretGenerator: [{name: x, literals: ['s3cr3t-literal']}]\n",
+        ),
         ("a.yaml", SECRET),
     ]);
     let why = repo.refused(json!({"path": "."})).await;
@@ -103,7 +113,9 @@ async fn generated_names_and_tracking_labels_are_noise() {
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, labels: {{helm.sh/chart: {chart}}}}}\nspec:\n  template:\n    spec:\n      \
              containers: [{{name: web, image: 'shop/web:{tag}', envFrom: [{{configMapRef: {{name: settings}}}}]}}]\n"
         );
-        let kustomization = format!("resources: [web.yaml]\nconfigMapGenerator: [{{name: settings, literals: [a={value}]}}]\n");
+        let kustomization = format!(
+            "resources: [web.yaml]\nconfigMapGenerator: [{{name: settings, literals: [a={value}]}}]\n"
+        );
         Repo::new(&[("kustomization.yaml", &kustomization), ("web.yaml", &deployment)])
     };
     let before = files("1", "1", "web-1.0").render(".").await.expect("renders");
@@ -121,7 +133,10 @@ async fn generated_names_and_tracking_labels_are_noise() {
         noise,
         [
             ("metadata.labels.\"helm.sh/chart\"", Some(Noise::Tracking)),
-            ("spec.template.spec.containers[name=web].envFrom[0].configMapRef.name", Some(Noise::GeneratedName)),
+            (
+                "spec.template.spec.containers[name=web].envFrom[0].configMapRef.name",
+                Some(Noise::GeneratedName)
+            ),
         ]
     );
     assert_eq!(found(&before, &after), Vec::<String>::new());
@@ -132,7 +147,9 @@ async fn generated_names_and_tracking_labels_are_noise() {
 #[tokio::test]
 async fn r7_what_asks_for_a_second_look_is_found() {
     let map = |name: &str| config_map(name, &BTreeMap::new());
-    let many = |from: usize, to: usize| (from..to).map(|at| format!("---\n{}\n", map(&format!("m{at}")))).collect::<String>();
+    let many = |from: usize, to: usize| {
+        (from..to).map(|at| format!("---\n{}\n", map(&format!("m{at}")))).collect::<String>()
+    };
     let before = plain(&[("a.yaml", &many(0, 6))]).await;
     assert_eq!(found(&before, &before), Vec::<String>::new());
 
@@ -171,7 +188,10 @@ async fn r7_what_asks_for_a_second_look_is_found() {
     let broken = NotRendered::Missing { path: "a.yaml".to_owned() };
     let rules = FindingRules::default();
     let said = |before, after| {
-        findings(before, after, &RenderedDiff::default(), &rules).iter().map(Finding::to_string).collect::<Vec<_>>()
+        findings(before, after, &RenderedDiff::default(), &rules)
+            .iter()
+            .map(Finding::to_string)
+            .collect::<Vec<_>>()
     };
     let after = said(Ok(&*before), Err(&broken));
     assert!(after[0].starts_with("it renders now, and would not after this change: a.yaml"), "{after:?}");
@@ -181,8 +201,18 @@ async fn r7_what_asks_for_a_second_look_is_found() {
 
 #[tokio::test]
 async fn a_large_difference_is_told_in_part() {
-    let many = |value: &str| (0..50).map(|at| format!("---\n{}\n", config_map(&format!("m{at}"), &BTreeMap::from([("a", value), ("b", value)])))).collect::<String>();
-    let (before, after) = (plain(&[("a.yaml", &many("1"))]).await, plain(&[("a.yaml", &many(&"2".repeat(500)))]).await);
+    let many = |value: &str| {
+        (0..50)
+            .map(|at| {
+                format!(
+                    "---\n{}\n",
+                    config_map(&format!("m{at}"), &BTreeMap::from([("a", value), ("b", value)]))
+                )
+            })
+            .collect::<String>()
+    };
+    let (before, after) =
+        (plain(&[("a.yaml", &many("1"))]).await, plain(&[("a.yaml", &many(&"2".repeat(500)))]).await);
     let limits = DiffLimits { objects: 10, fields: 1, text: 100_000, texts: 3_000, value: 20 };
     let diff = engine::render::difference(&before, &after, &limits);
     assert_eq!((diff.changed.len(), diff.unlisted, diff.changed[0].unlisted), (10, 40, 1));

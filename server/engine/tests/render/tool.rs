@@ -62,9 +62,15 @@ fn attempts() -> String {
         ("talk", UnixStream::connect("/var/run/docker.sock").is_ok_and(|_| true)),
         ("make a pair", UnixStream::pair().is_ok()),
         ("start a shell", Command::new("/bin/sh").args(["-c", ":"]).status().is_ok()),
-        ("start itself", std::env::current_exe().and_then(|it| Command::new(it).arg("version").status()).is_ok()),
+        (
+            "start itself",
+            std::env::current_exe().and_then(|it| Command::new(it).arg("version").status()).is_ok(),
+        ),
         ("inherit", File::open("/proc/self/fd/3").is_ok()),
-        ("know the environment", std::env::vars().any(|(name, _)| name == "PATH" || name.starts_with("CARGO"))),
+        (
+            "know the environment",
+            std::env::vars().any(|(name, _)| name == "PATH" || name.starts_with("CARGO")),
+        ),
     ];
     let thread = std::thread::spawn(|| 1).join().is_ok();
     let succeeded: Vec<_> = succeeded.iter().filter(|(_, it)| *it).map(|(what, _)| *what).collect();

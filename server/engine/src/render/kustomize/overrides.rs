@@ -53,9 +53,11 @@ pub(super) fn apply(
     let Value::Object(fields) = kustomization else {
         return Err(NotRendered::Source { why: "its kustomization is no mapping".to_owned() });
     };
-    for (name, value) in
-        [("namePrefix", &changes.name_prefix), ("nameSuffix", &changes.name_suffix), ("namespace", &changes.namespace)]
-    {
+    for (name, value) in [
+        ("namePrefix", &changes.name_prefix),
+        ("nameSuffix", &changes.name_suffix),
+        ("namespace", &changes.namespace),
+    ] {
         if !value.is_empty() {
             fields.insert(name.to_owned(), json!(naming.fill(value)));
         }

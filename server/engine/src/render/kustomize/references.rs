@@ -80,7 +80,8 @@ pub(super) fn refuse_programs(value: &Value, file: &str) -> Result<(), NotRender
         .and_then(Value::as_str)
         .is_some_and(|version| version != "builtin" && !version.is_empty());
     if is_function || is_chart || is_foreign {
-        let plugin = if is_chart { "Helm from within kustomize" } else { "a program that the repository names" };
+        let plugin =
+            if is_chart { "Helm from within kustomize" } else { "a program that the repository names" };
         return Err(NotRendered::Plugin { place: shown(file), plugin: plugin.to_owned() });
     }
     Ok(())

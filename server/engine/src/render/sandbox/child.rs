@@ -138,15 +138,18 @@ fn allow(orders: &Orders, root: &Path) -> Result<(), String> {
     }
     let status = rules.restrict_self().map_err(no_landlock)?;
     if status.ruleset == RulesetStatus::NotEnforced {
-        return Err("the kernel has no Landlock, or it is switched off (it is in Linux 5.13 and later, named in \
+        return Err(
+            "the kernel has no Landlock, or it is switched off (it is in Linux 5.13 and later, named in \
                     the kernel's parameter lsm=)"
-            .to_owned());
+                .to_owned(),
+        );
     }
     Ok(())
 }
 
 fn beneath(path: &Path, access: BitFlags<AccessFs>) -> Result<PathBeneath<PathFd>, String> {
-    let opened = PathFd::new(path).map_err(|error| format!("{} cannot be opened: {error}", path.display()))?;
+    let opened =
+        PathFd::new(path).map_err(|error| format!("{} cannot be opened: {error}", path.display()))?;
     Ok(PathBeneath::new(opened, access))
 }
 

@@ -119,13 +119,15 @@ const DENIED_HERE: &[i64] = &[];
 pub(super) fn apply() -> Result<(), String> {
     let programs = programs().map_err(|error| format!("the filter of system calls is wrong: {error}"))?;
     for program in &programs {
-        apply_filter(program).map_err(|error| format!("the kernel takes no filter of system calls: {error}"))?;
+        apply_filter(program)
+            .map_err(|error| format!("the kernel takes no filter of system calls: {error}"))?;
     }
     Ok(())
 }
 
 fn programs() -> Result<[BpfProgram; 2], seccompiler::BackendError> {
-    let mut denied: BTreeMap<_, _> = DENIED.iter().chain(DENIED_HERE).map(|call| (*call, Vec::new())).collect();
+    let mut denied: BTreeMap<_, _> =
+        DENIED.iter().chain(DENIED_HERE).map(|call| (*call, Vec::new())).collect();
     // A thread is not a process, and Go cannot live without.
     let thread = call::CLONE_THREAD as u64;
     denied.insert(call::SYS_clone, vec![when(0, Is::MaskedEq(thread), 0)?]);
