@@ -127,6 +127,8 @@ pub struct Cell {
     pub reason: String,
     /// When it changed last.
     pub since: Option<Timestamp>,
+    /// Of a cell that is not live: since when what is shown was true; the oldest moment of its Applications.
+    pub stale_since: Option<Timestamp>,
     pub lag: Lag,
     /// One for each Application, in the order of their clusters.
     pub marks: Vec<Mark>,

@@ -11,5 +11,6 @@ pub mod plan;
 pub mod releases;
 pub mod remote;
 pub mod rules;
+pub mod trailers;
 pub mod tree;
 pub mod webhook;

@@ -139,8 +139,8 @@ impl Hostile {
                 1 => self.deep(random)?,
                 _ => self.folder(random, 0)?,
             };
-            let who = Signature::new("e\nve", "e@quarterdeck.test", &Time::new(random.random(), 0));
-            let who = who.or_else(|_| Signature::new("eve", "e@quarterdeck.test", &Time::new(0, 0)))?;
+            let time = Time::new(random.random_range(0..4_000_000_000), random.random_range(-900..900));
+            let who = Signature::new("e\u{1b}[31mve", "e@quarterdeck.test", &time)?;
             let parents: Vec<_> =
                 parent.map(|it| self.git.find_commit(it)).transpose()?.into_iter().collect();
             let parents: Vec<_> = parents.iter().collect();

@@ -1,7 +1,7 @@
 //! Layouts on real repositories: what is found without a word, what rules add, and what is told and not guessed.
 
 use engine::git::{
-    layout::{App, Found, Layout, LayoutError, What, discover, find_app, read_by},
+    layout::{App, Found, Layout, LayoutError, What, discover, find_app},
     rules::Rules,
 };
 use git2::FileMode;
@@ -414,28 +414,4 @@ fn what_is_found_is_a_function_of_the_tree_and_the_rules() {
     repo.commit(&[]);
     assert_eq!(repo.tree().root(), first, "an answer may be kept by it");
     assert_eq!(discover(&repo.tree(), &Rules::default()).expect("finds"), repo.found());
-}
-
-#[test]
-fn what_a_rendering_reads_is_known_through_bases_and_generators() {
-    let overlay = "resources: [../../base, https://example.com/x]\ncomponents: [../../../../../etc]\npatches: [{path: p.yaml}]\nconfigMapGenerator: [{name: c, files: [key=c.txt]}]\n";
-    let repo = Bare::of(&[
-        ("apps/web/overlays/dev/kustomization.yaml", overlay),
-        ("apps/web/overlays/dev/p.yaml", "kind: X\n"),
-        ("apps/web/overlays/dev/c.txt", "x"),
-        ("apps/web/overlays/dev/unused.yaml", "kind: X\n"),
-        ("apps/web/base/kustomization.yaml", "resources: [d.yaml, ../overlays/dev]\n"),
-        ("apps/web/base/d.yaml", DEPLOYMENT),
-    ]);
-    let reads: Vec<_> = read_by(&repo.tree(), "apps/web/overlays/dev").into_iter().collect();
-    assert_eq!(
-        reads,
-        [
-            "apps/web/base/d.yaml",
-            "apps/web/base/kustomization.yaml",
-            "apps/web/overlays/dev/c.txt",
-            "apps/web/overlays/dev/kustomization.yaml",
-            "apps/web/overlays/dev/p.yaml",
-        ]
-    );
 }

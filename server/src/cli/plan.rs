@@ -1,19 +1,29 @@
-//! `quarterdeck plan`: what a promotion or a rollback would change, from a plain clone, with no server and no cluster.
+//! `quarterdeck plan`: what a promotion or a rollback would change. From a plain clone it needs no server and no cluster;
+//! what only those know then reads "not known".
 
-use std::{fmt::Write as _, path::PathBuf};
+mod words;
 
+use std::path::PathBuf;
+
+use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 use engine::git::{
-    plan::{promote, rollback},
+    layout,
+    plan::{AppAsk, Promotion, RollbackAsk, Walk, promote, rollback},
     rules::Rules,
     tree::{self, Tree},
 };
-use model::plan::{CommitRef, Plan, PlanKind, PlanRow, RowOutcome, Stay};
+use model::plan::{AskPlan, AskPromotion, AskRollback, Plan, PlanDetail};
+
+use super::remote::Remote;
+
+/// So many commits of a clone are looked at for one question.
+const MOST_COMMITS: usize = 50_000;
 
 /// What to plan. Exit status: 0 where something would change, 2 where there is nothing to do, 1 on an error.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Brings what an environment runs to another one.
+    /// Brings what apps run in an environment to another one.
     Promote(Promote),
     /// Gives an environment the versions that it had at an earlier commit.
     Rollback(Rollback),
@@ -22,15 +32,18 @@ pub enum Command {
 /// The flags of `quarterdeck plan promote`.
 #[derive(Args)]
 pub struct Promote {
-    /// The app, by its name or its base path.
-    #[arg(long)]
-    app: String,
+    /// The app, by its name or its base path; several make one plan.
+    #[arg(long = "app", value_name = "APP", required = true)]
+    apps: Vec<String>,
     /// The environment that values come from.
     #[arg(long, value_name = "ENVIRONMENT")]
     from: String,
     /// The environment that changes.
     #[arg(long, value_name = "ENVIRONMENT")]
     to: String,
+    /// Overwrites what others changed since the last promotion.
+    #[arg(long)]
+    overwrite: bool,
     #[command(flatten)]
     source: Source,
 }
@@ -47,6 +60,9 @@ pub struct Rollback {
     /// The commit, tag or branch that the versions are taken from.
     #[arg(long, value_name = "REVISION")]
     to: String,
+    /// Restores all files of the environment, where nobody else touched them since.
+    #[arg(long)]
+    whole_path: bool,
     #[command(flatten)]
     source: Source,
 }
@@ -54,9 +70,11 @@ pub struct Rollback {
 /// Where the repository is, and how the plan is printed.
 #[derive(Args)]
 struct Source {
-    /// A clone, or a bare repository.
-    #[arg(long, value_name = "PATH", default_value = ".")]
-    repo: PathBuf,
+    /// A clone, or a bare repository: neither a server nor a cluster is asked then.
+    #[arg(long, value_name = "PATH")]
+    repo: Option<PathBuf>,
+    #[command(flatten)]
+    remote: Remote,
     /// The branch, tag or commit to plan on.
     #[arg(long, default_value = "HEAD")]
     revision: String,
@@ -83,83 +101,71 @@ impl Command {
             Self::Promote(it) => &it.source,
             Self::Rollback(it) => &it.source,
         };
-        let repository = tree::open(&source.repo)?;
-        let tree = Tree::at(&repository, &source.revision)?;
-        let rules = Rules::default();
-        let plan = match self {
-            Self::Promote(it) => promote(&tree, &rules, &it.app, &it.from, &it.to)?,
-            Self::Rollback(it) => rollback(&tree, &Tree::at(&repository, &it.to)?, &rules, &it.app, &it.env)?,
+        let plan = match &source.repo {
+            Some(repo) => self.of_clone(repo, &source.revision)?,
+            None => source.remote.post::<PlanDetail>("/plans", &self.asked())?.plan,
         };
         let text = match source.format {
             _ if source.patch => plan.files.iter().map(|file| file.patch.as_str()).collect(),
             Format::Json => serde_json::to_string_pretty(&plan)?,
-            Format::Text => words(&plan)?,
+            Format::Text => words::of(&plan)?,
         };
         Ok((text.trim_end_matches('\n').to_owned(), !plan.is_empty()))
     }
-}
 
-fn words(plan: &Plan) -> Result<String, std::fmt::Error> {
-    let mut text = String::new();
-    let Plan { kind, from, to, commit, hash, .. } = plan;
-    let arrow = if *kind == PlanKind::Rollback { "for" } else { "to" };
-    let apps: Vec<_> = plan.rows.iter().map(|row| row.app.escape_debug().to_string()).collect();
-    let (act, apps) = (kind.word(), apps.join(", "));
-    writeln!(text, "{act} {apps} from {from:.12} {arrow} {to}, at commit {commit:.10} (plan {hash:.12})")?;
-    for warning in &plan.warnings {
-        writeln!(text, "! {}", warning.escape_debug())?;
-    }
-    for row in &plan.rows {
-        row_words(&mut text, plan, row)?;
-    }
-    Ok(text)
-}
-
-fn row_words(text: &mut String, plan: &Plan, row: &PlanRow) -> std::fmt::Result {
-    let to = &plan.to;
-    if plan.rows.len() > 1 {
-        writeln!(text, "\n{}", row.app.escape_debug())?;
-    }
-    for warning in &row.warnings {
-        writeln!(text, "! {}", warning.escape_debug())?;
-    }
-    match &row.outcome {
-        RowOutcome::NothingToDo => writeln!(text, "\nNothing to do: {to} has these versions already.")?,
-        RowOutcome::Skipped { why } => writeln!(text, "\nSkipped: {}", why.escape_debug())?,
-        RowOutcome::Stopped { why } => writeln!(text, "\nStopped: {}", why.escape_debug())?,
-        RowOutcome::Moves => writeln!(text, "\nMoves")?,
-    }
-    for it in &row.moves {
-        let (before, after) = (shown(&it.before), shown(&it.after));
-        writeln!(text, "  {}\n    {}: {before} -> {after}", it.file.escape_debug(), it.field)?;
-    }
-    if let Some(last) = row.last_touched.as_ref().filter(|_| row.outcome == RowOutcome::Moves) {
-        let CommitRef { id, subject, author, .. } = last;
-        writeln!(text, "  last changed by {author}: {subject} ({id:.10})")?;
-    }
-    if !row.commits.is_empty() {
-        writeln!(text, "\n{}", if plan.kind == PlanKind::Rollback { "Takes back" } else { "Brings" })?;
-    }
-    for CommitRef { id, subject, author, .. } in &row.commits {
-        writeln!(text, "  {id:.10} {author}: {subject}")?;
-    }
-    if !row.stays.is_empty() {
-        writeln!(text, "\nStays")?;
-    }
-    for Stay { file, field, source, target, why, .. } in &row.stays {
-        // A name of a file may hold what a terminal would obey.
-        let (file, why) = (file.escape_debug(), why.escape_debug());
-        match field {
-            Some(field) => {
-                let (source, target) = (shown(source), shown(target));
-                writeln!(text, "  {file} {field}: {target}, there {source} ({why})")?;
-            }
-            None => writeln!(text, "  {file} ({why})")?,
+    /// What a Quarterdeck is asked for.
+    fn asked(&self) -> AskPlan {
+        match self {
+            Self::Promote(it) => AskPlan::Promote(AskPromotion {
+                apps: it.apps.clone(),
+                from: it.from.clone(),
+                to: it.to.clone(),
+                overwrite: if it.overwrite { it.apps.clone() } else { Vec::new() },
+                take_latest: Vec::new(),
+            }),
+            Self::Rollback(it) => AskPlan::Rollback(AskRollback {
+                app: it.app.clone(),
+                environment: it.env.clone(),
+                revision: it.to.clone(),
+                whole_path: it.whole_path,
+            }),
         }
     }
-    Ok(())
-}
 
-fn shown(value: &Option<String>) -> &str {
-    value.as_deref().unwrap_or("nothing")
+    fn of_clone(&self, repo: &std::path::Path, revision: &str) -> anyhow::Result<Plan> {
+        let repository = tree::open(repo)?;
+        let tree = Tree::at(&repository, revision)?;
+        let (rules, odd) = Rules::default().read(&tree);
+        if let Some(odd) = odd {
+            bail!("{}: {}", odd.path, odd.why);
+        }
+        let found = layout::discover(&tree, &rules)?;
+        let history = Walk::new(&repository, MOST_COMMITS);
+        let planned = match self {
+            Self::Promote(it) => promote(&Promotion {
+                tree: &tree,
+                rules: &rules,
+                found: &found,
+                history: &history,
+                from: &it.from,
+                to: &it.to,
+                apps: it
+                    .apps
+                    .iter()
+                    .map(|app| AppAsk { overwrite: it.overwrite, ..AppAsk::named(app) })
+                    .collect(),
+            })?,
+            Self::Rollback(it) => rollback(&RollbackAsk {
+                tree: &tree,
+                rules: &rules,
+                found: &found,
+                history: &history,
+                app: &it.app,
+                environment: &it.env,
+                earlier: &Tree::at(&repository, &it.to)?,
+                whole_path: it.whole_path,
+            })?,
+        };
+        Ok(planned.plan)
+    }
 }

@@ -14,7 +14,10 @@ use git2::Oid;
 use model::Timestamp;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::tree::{Touch, plain};
+use super::{
+    plan,
+    tree::{Touch, plain},
+};
 
 /// How long one question may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -52,8 +55,23 @@ impl History {
     /// # Errors
     /// A commit that is not there, and a history that is too long for the time.
     pub fn touches(&self, commit: Oid, path: &str, limit: usize) -> Result<Vec<Touch>, HistoryError> {
-        let failed = || HistoryError::Failed { path: path.to_owned(), commit };
-        let mut child = self.command(commit, path, limit).spawn().map_err(HistoryError::NoGit)?;
+        let printed = self.log(commit, &[path], limit, &["--raw", "--no-abbrev", FIELDS])?;
+        let mut found = entries(&printed, path);
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// Runs `git log` over some paths.
+    fn log(
+        &self,
+        commit: Oid,
+        paths: &[&str],
+        limit: usize,
+        format: &[&str],
+    ) -> Result<Vec<u8>, HistoryError> {
+        let path = || paths.join(" ");
+        let failed = || HistoryError::Failed { path: path(), commit };
+        let mut child = self.command(commit, paths, limit, format).spawn().map_err(HistoryError::NoGit)?;
         let Some(pipe) = child.stdout.take() else { return Err(failed()) };
         let (ended, waits) = mpsc::channel::<()>();
         let mut printed = Vec::new();
@@ -73,18 +91,16 @@ impl History {
             (read, watchdog.join().unwrap_or(true))
         });
         if is_late {
-            return Err(HistoryError::TimedOut { path: path.to_owned() });
+            return Err(HistoryError::TimedOut { path: path() });
         }
         let status = group.wait();
         if read.is_err() || !status {
             return Err(failed());
         }
-        let mut found = entries(&printed, path);
-        found.truncate(limit);
-        Ok(found)
+        Ok(printed)
     }
 
-    fn command(&self, commit: Oid, path: &str, limit: usize) -> Command {
+    fn command(&self, commit: Oid, paths: &[&str], limit: usize, format: &[&str]) -> Command {
         let mut command = Command::new(&self.git);
         command
             .env_clear()
@@ -108,22 +124,35 @@ impl History {
             .args([
                 "log",
                 "--first-parent",
-                "--raw",
-                "--no-abbrev",
                 "--no-renames",
                 "--no-ext-diff",
                 "--no-textconv",
                 "--no-color",
                 "-z",
-                FIELDS,
             ])
+            .args(format)
             .arg(format!("--max-count={limit}"))
-            .args([&commit.to_string(), "--", path])
+            .args([&commit.to_string(), "--"])
+            .args(paths)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .process_group(0);
         command
+    }
+}
+
+/// A plan asks it for commits alone.
+impl plan::History for History {
+    fn touches<'h>(&'h self, from: Oid, paths: &[&str], limit: usize) -> plan::Commits<'h> {
+        match self.log(from, paths, limit, &["--format=%H"]) {
+            Ok(printed) => {
+                let ids = printed.split(|byte| *byte == 0).filter_map(|id| std::str::from_utf8(id).ok());
+                let ids: Vec<_> = ids.filter_map(|id| Oid::from_str(id.trim()).ok()).map(Ok).collect();
+                Box::new(ids.into_iter())
+            }
+            Err(error) => Box::new(std::iter::once(Err(plan::HistoryError::Failed(error.to_string())))),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ mod helm;
 mod kustomize;
 mod patterns;
 mod plain;
-mod reads;
+mod readers;
 mod shelf;
 mod sketch;
 pub(in crate::git) mod words;
@@ -35,7 +35,7 @@ use super::{
     tree::{Tree, TreeError},
 };
 
-pub use self::reads::read_by;
+pub use self::readers::read_by;
 pub(in crate::git) use self::{
     applications::below,
     kustomize::{KUSTOMIZATIONS, LISTS, references},

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use git2::{ObjectType, Oid, Repository};
-use model::Timestamp;
+use model::{Timestamp, plan::CommitRef};
 
 /// Larger files are not read: a manifest is not.
 const LARGEST: usize = 5_000_000;
@@ -24,6 +24,14 @@ pub struct Tree<'r> {
 pub struct File {
     pub path: String,
     pub id: Oid,
+}
+
+/// What a path is at a commit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Entry {
+    pub id: Oid,
+    /// Whether it is a program, as far as Git knows that.
+    pub executable: bool,
 }
 
 /// A commit that changed a file.
@@ -83,6 +91,16 @@ impl<'r> Tree<'r> {
         Ok(Self { repository, commit, root })
     }
 
+    /// Reads the same repository at another commit.
+    ///
+    /// # Errors
+    /// An id that is no commit of it.
+    pub fn at_commit(&self, commit: Oid) -> Result<Self, TreeError> {
+        let root = self.repository.find_commit(commit).and_then(|it| it.tree());
+        let root = root.map_err(|reason| TreeError::Revision { revision: commit.to_string(), reason })?;
+        Ok(Self { repository: self.repository, commit, root })
+    }
+
     /// Returns the commit.
     pub fn commit(&self) -> Oid {
         self.commit
@@ -93,29 +111,70 @@ impl<'r> Tree<'r> {
         self.root.id()
     }
 
+    /// Returns the repository that it belongs to.
+    pub fn repository(&self) -> &'r Repository {
+        self.repository
+    }
+
+    /// Returns a commit of the repository as lists show it; none where it is not there.
+    pub fn reference(&self, commit: Oid) -> Option<CommitRef> {
+        let touch = Touch::of(&self.repository.find_commit(commit).ok()?, None);
+        let Touch { commit, subject, author, at, .. } = touch;
+        Some(CommitRef { id: commit.to_string(), subject, author, at })
+    }
+
     /// Reads a file.
     ///
     /// # Errors
     /// What is not there, is no file, or is too large.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, TreeError> {
-        check(path)?;
+        let entry = self.entry(path)?;
         let missing = || TreeError::Missing { path: path.to_owned(), commit: self.commit };
+        self.content(path, entry.ok_or_else(missing)?.id)
+    }
+
+    /// Reads a file; none where it is not there.
+    ///
+    /// # Errors
+    /// What is no file, or is too large.
+    pub fn read_if_there(&self, path: &str) -> Result<Option<Vec<u8>>, TreeError> {
+        self.entry(path)?.map(|entry| self.content(path, entry.id)).transpose()
+    }
+
+    /// Finds a file without reading it; none where nothing, or a folder, is there.
+    ///
+    /// # Errors
+    /// What is no path of the repository, and what is not followed.
+    pub fn entry(&self, path: &str) -> Result<Option<Entry>, TreeError> {
+        Ok(self.find(path)?.filter(|it| it.0 == ObjectType::Blob).map(|it| it.1))
+    }
+
+    /// Returns the id of a file or a folder; none where nothing is there.
+    ///
+    /// # Errors
+    /// As [`Self::entry`].
+    pub fn id(&self, path: &str) -> Result<Option<Oid>, TreeError> {
+        Ok(self.find(path)?.map(|it| it.1.id))
+    }
+
+    fn find(&self, path: &str) -> Result<Option<(ObjectType, Entry)>, TreeError> {
+        check(path)?;
         let mut folder = self.root.clone();
         let (parents, name) = path.rsplit_once('/').unwrap_or(("", path));
         let mut so_far = String::new();
         for part in parents.split('/').filter(|part| !part.is_empty()) {
             so_far = join(&so_far, part);
-            let id = folder.get_name(part).map(|entry| (entry.id(), entry.filemode()));
-            let (id, mode) = id.ok_or_else(missing)?;
+            let Some((id, mode)) = folder.get_name(part).map(|entry| (entry.id(), entry.filemode())) else {
+                return Ok(None);
+            };
             refuse_links(&so_far, mode)?;
-            folder = self.repository.find_tree(id).map_err(|_| missing())?;
+            let Ok(found) = self.repository.find_tree(id) else { return Ok(None) };
+            folder = found;
         }
-        let entry = folder.get_name(name).ok_or_else(missing)?;
+        let Some(entry) = folder.get_name(name) else { return Ok(None) };
         refuse_links(path, entry.filemode())?;
-        if entry.kind() != Some(ObjectType::Blob) {
-            return Err(missing());
-        }
-        self.content(path, entry.id())
+        let found = Entry { id: entry.id(), executable: entry.filemode() == 0o100_755 };
+        Ok(entry.kind().map(|kind| (kind, found)))
     }
 
     /// Returns whether a revision names a commit here: a branch, also of the remote, a tag or a commit. What is empty, or a
@@ -147,14 +206,6 @@ impl<'r> Tree<'r> {
         let entry = self.root.get_path(Path::new(path)).ok()?;
         refuse_links(path, entry.filemode()).ok()?;
         Some(entry.id())
-    }
-
-    /// Returns whether a file is at a path, or else a folder; none where neither is.
-    pub fn is_file(&self, path: &str) -> Option<bool> {
-        check(path).ok()?;
-        let entry = self.root.get_path(Path::new(path)).ok()?;
-        refuse_links(path, entry.filemode()).ok()?;
-        Some(entry.kind() == Some(ObjectType::Blob))
     }
 
     /// Returns all files below a folder, in the order of their paths, and what else is there, each with a sentence.

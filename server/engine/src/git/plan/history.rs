@@ -1,0 +1,66 @@
+//! Which commits changed a file, behind a trait: a mirror asks `git log` with its filters, a clone is walked.
+
+use git2::{Oid, Repository};
+
+/// Commits, the newest first.
+pub type Commits<'h> = Box<dyn Iterator<Item = Result<Oid, HistoryError>> + 'h>;
+
+/// Why a history is not known further back.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum HistoryError {
+    #[error("the history was looked at for {0} commits, and not further")]
+    TooLong(usize),
+    #[error("the history cannot be read: {0}")]
+    Failed(String),
+}
+
+/// Tells which commits changed something.
+pub trait History {
+    /// Returns the commits from `from` on, along first parents, the newest first, that changed one of the files or
+    /// folders; at most `limit`. After an error there is nothing more.
+    fn touches<'h>(&'h self, from: Oid, paths: &[&str], limit: usize) -> Commits<'h>;
+}
+
+/// Compares each commit with its first parent: right everywhere, and slow in large repositories.
+pub struct Walk<'r> {
+    repository: &'r Repository,
+    most: usize,
+}
+
+impl<'r> Walk<'r> {
+    /// Walks through at most so many commits for one question.
+    pub fn new(repository: &'r Repository, most: usize) -> Self {
+        Self { repository, most }
+    }
+}
+
+impl History for Walk<'_> {
+    fn touches<'h>(&'h self, from: Oid, paths: &[&str], limit: usize) -> Commits<'h> {
+        let paths: Vec<_> = paths.iter().map(|path| (*path).to_owned()).collect();
+        let mut next = self.repository.find_commit(from).ok();
+        let mut now = next.as_ref().map(|commit| ids(commit, &paths));
+        let mut left = self.most;
+        let walk = std::iter::from_fn(move || {
+            let commit = next.take()?;
+            if left == 0 {
+                return Some(Some(Err(HistoryError::TooLong(self.most))));
+            }
+            left -= 1;
+            next = commit.parent(0).ok();
+            let before = next.as_ref().map(|parent| ids(parent, &paths));
+            let there = std::mem::replace(&mut now, before).unwrap_or_default();
+            let changed = match &now {
+                Some(before) => *before != there,
+                None => there.iter().any(Option::is_some),
+            };
+            Some(changed.then(|| Ok(commit.id())))
+        });
+        Box::new(walk.flatten().take(limit))
+    }
+}
+
+fn ids(commit: &git2::Commit<'_>, paths: &[String]) -> Vec<Option<Oid>> {
+    let tree = commit.tree().ok();
+    let id = |path: &String| Some(tree.as_ref()?.get_path(std::path::Path::new(path)).ok()?.id());
+    paths.iter().map(id).collect()
+}

@@ -1,0 +1,244 @@
+//! What the history says to a plan: who changed a field last, what the last promotion left there, what is brought along.
+
+use std::{cell::RefCell, collections::HashMap};
+
+use git2::{Oid, Repository};
+use model::plan::{CommitRef, ForeignEdit};
+
+use super::{
+    carried::{Held, Values, alike, name_of},
+    history::{History, HistoryError},
+};
+use crate::git::{layout::Carrier, trailers::Trailers, tree::Tree};
+
+/// So many commits of the files in question are looked at, and so many first.
+const MOST_TOUCHES: usize = 500;
+const FEW: usize = 12;
+/// How many of them a plan lists.
+const MOST_LISTED: usize = 100;
+/// A branch that was merged is searched so far for our commit.
+const MOST_ON_A_BRANCH: usize = 50;
+
+/// The values of all carriers, in their order.
+pub(super) type State = Vec<Values>;
+/// A carrier, by its position, and a field of it.
+pub(super) type Key = (usize, String);
+
+/// The history of some carriers, back from a commit.
+pub(super) struct Past<'a> {
+    tree: &'a Tree<'a>,
+    history: &'a dyn History,
+    carriers: &'a [Carrier],
+    /// By the id of a blob: what a carrier holds in it.
+    read: RefCell<HashMap<(usize, Oid), Values>>,
+}
+
+/// A commit that changed values.
+pub(super) struct Step {
+    pub(super) commit: Oid,
+    pub(super) before: State,
+    pub(super) after: State,
+}
+
+/// What is known of the fields that would change.
+#[derive(Default)]
+pub(super) struct Known {
+    pub(super) authors: HashMap<Key, Oid>,
+    /// The commit that changed one of them last.
+    pub(super) last: Option<Oid>,
+    /// Our last commit for this app and environment, and what it left.
+    pub(super) base: Option<(Oid, State)>,
+    /// Why nothing is known further back.
+    pub(super) gap: Option<HistoryError>,
+}
+
+/// What a promotion brings, or a rollback takes back.
+pub(super) struct Along {
+    pub(super) commits: Vec<CommitRef>,
+    /// Whether they begin where the other side is now.
+    pub(super) complete: bool,
+}
+
+impl<'a> Past<'a> {
+    pub(super) fn new(tree: &'a Tree<'a>, history: &'a dyn History, carriers: &'a [Carrier]) -> Self {
+        Self { tree, history, carriers, read: RefCell::default() }
+    }
+
+    /// Returns the commits that changed what the carriers hold, the newest first.
+    pub(super) fn steps(&self) -> impl Iterator<Item = Result<Step, HistoryError>> {
+        self.touches().filter(|step| step.as_ref().map_or(true, |it| it.before != it.after))
+    }
+
+    /// Asks the history of the fields that would change.
+    pub(super) fn known(&self, keys: &[Key], base_path: &str, environment: &str) -> Known {
+        let mut known = Known::default();
+        let repository = self.tree.repository();
+        for step in self.touches() {
+            let step = match step {
+                Ok(step) => step,
+                Err(gap) => {
+                    known.gap = Some(gap);
+                    break;
+                }
+            };
+            for key in keys.iter().filter(|key| value(&step.before, key) != value(&step.after, key)) {
+                known.authors.entry(key.clone()).or_insert(step.commit);
+                known.last.get_or_insert(step.commit);
+            }
+            if known.base.is_none()
+                && let Some(ours) = ours(repository, step.commit, base_path, environment)
+            {
+                known.base = Some((ours, if ours == step.commit { step.after } else { self.state_at(ours) }));
+            }
+            if known.base.is_some() && keys.iter().all(|key| known.authors.contains_key(key)) {
+                break;
+            }
+        }
+        known
+    }
+
+    /// Returns the commits since these fields had other values, told by their keys.
+    pub(super) fn since(&self, until: &[(Key, Option<String>)]) -> Along {
+        let mut along = Along { commits: Vec::new(), complete: false };
+        for step in self.touches() {
+            let Ok(step) = step else { break };
+            let changed =
+                |(key, _): &(Key, Option<String>)| value(&step.before, key) != value(&step.after, key);
+            if !until.iter().any(changed) {
+                continue;
+            }
+            along.commits.extend(self.tree.reference(step.commit));
+            along.complete =
+                until.iter().all(|(key, wanted)| alike(value(&step.before, key), wanted.as_ref()));
+            if along.complete || along.commits.len() == MOST_LISTED {
+                break;
+            }
+        }
+        along
+    }
+
+    /// Returns who changed a field last.
+    pub(super) fn author(&self, key: &Key) -> Option<CommitRef> {
+        let mut steps = self.touches().map_while(Result::ok);
+        let step = steps.find(|step| value(&step.before, key) != value(&step.after, key))?;
+        self.tree.reference(step.commit)
+    }
+
+    /// Returns what the carriers hold at a commit.
+    pub(super) fn state_at(&self, commit: Oid) -> State {
+        match self.tree.at_commit(commit) {
+            Ok(tree) => self.carriers.iter().enumerate().map(|it| self.values(&tree, it)).collect(),
+            Err(_) => vec![Values::new(); self.carriers.len()],
+        }
+    }
+
+    /// Returns what people called the version at a commit.
+    pub(super) fn version_at(&self, commit: Oid) -> Option<String> {
+        let tree = self.tree.at_commit(commit).ok()?;
+        let held = |carrier: &Carrier| {
+            let bytes = tree.read_if_there(&carrier.file).ok()??;
+            Held::read(Some(&bytes), &carrier.what).ok()
+        };
+        self.carriers.iter().filter_map(held).find_map(|held| held.versions(&held).1)
+    }
+
+    /// Most questions are answered by the newest few, so those are asked for first.
+    fn touches(&self) -> impl Iterator<Item = Result<Step, HistoryError>> {
+        let mut files: Vec<_> = self.carriers.iter().map(|it| it.file.as_str()).collect();
+        files.sort_unstable();
+        files.dedup();
+        let from = self.tree.commit();
+        let mut touches = self.history.touches(from, &files, FEW);
+        let mut seen = 0;
+        let all = std::iter::from_fn(move || {
+            if seen == FEW {
+                touches = Box::new(self.history.touches(from, &files, MOST_TOUCHES).skip(FEW));
+            }
+            seen += 1;
+            touches.next()
+        });
+        all.map(|commit| commit.map(|commit| self.step(commit)))
+    }
+
+    fn step(&self, commit: Oid) -> Step {
+        let parent = self.tree.repository().find_commit(commit).and_then(|it| it.parent_id(0));
+        let nothing = |_| vec![Values::new(); self.carriers.len()];
+        let before = parent.map_or_else(nothing, |parent| self.state_at(parent));
+        Step { commit, before, after: self.state_at(commit) }
+    }
+
+    /// What cannot be read there held nothing.
+    fn values(&self, tree: &Tree<'_>, (position, carrier): (usize, &Carrier)) -> Values {
+        let Ok(Some(entry)) = tree.entry(&carrier.file) else { return Values::new() };
+        let mut read = self.read.borrow_mut();
+        let values = || {
+            let bytes = tree.content(&carrier.file, entry.id).ok()?;
+            Some(Held::read(Some(&bytes), &carrier.what).ok()?.values())
+        };
+        read.entry((position, entry.id)).or_insert_with(|| values().unwrap_or_default()).clone()
+    }
+}
+
+impl Known {
+    /// Returns what others changed since the last promotion (rule R5): neither what it left, nor what would be written.
+    pub(super) fn foreign(
+        &self,
+        target: &Past<'_>,
+        source: &Past<'_>,
+        wanted: &State,
+        there: &State,
+    ) -> Vec<ForeignEdit> {
+        let Some((base_commit, base)) = &self.base else { return Vec::new() };
+        let reference = |commit: Oid| target.tree.reference(commit);
+        let mut foreign = Vec::new();
+        for (position, (wanted, there)) in wanted.iter().zip(there).enumerate() {
+            for (field, theirs) in wanted {
+                let key = (position, field.clone());
+                let ours = there.get(field).cloned().flatten();
+                let base = value(base, &key).cloned();
+                if alike(ours.as_ref(), theirs.as_ref()) || alike(ours.as_ref(), base.as_ref()) {
+                    continue;
+                }
+                let carrier = &target.carriers[position];
+                foreign.push(ForeignEdit {
+                    file: carrier.file.clone(),
+                    field: name_of(&carrier.what, field),
+                    base,
+                    promoted_by: reference(*base_commit),
+                    ours,
+                    changed_by: self.authors.get(&key).copied().and_then(reference),
+                    theirs: theirs.clone(),
+                    source_changed_by: source.author(&key),
+                });
+            }
+        }
+        foreign
+    }
+}
+
+pub(super) fn value<'s>(state: &'s State, (position, field): &Key) -> Option<&'s String> {
+    state.get(*position)?.get(field)?.as_ref()
+}
+
+/// Returns our commit for this app and environment: this one, or of a merge one on the branch that it brought.
+pub(super) fn ours(repository: &Repository, commit: Oid, base_path: &str, environment: &str) -> Option<Oid> {
+    let commit = repository.find_commit(commit).ok()?;
+    let is_ours = |commit: &git2::Commit<'_>| {
+        let trailers = commit.message().ok().and_then(Trailers::parse);
+        trailers.is_some_and(|it| it.concern(base_path, environment))
+    };
+    if is_ours(&commit) {
+        return Some(commit.id());
+    }
+    let (main, branch) = (commit.parent_id(0).ok()?, commit.parent_id(1).ok()?);
+    let fork = repository.merge_base(main, branch).ok();
+    let mut next = repository.find_commit(branch).ok();
+    for _ in 0..MOST_ON_A_BRANCH {
+        let commit = next.filter(|it| Some(it.id()) != fork)?;
+        if is_ours(&commit) {
+            return Some(commit.id());
+        }
+        next = commit.parent(0).ok();
+    }
+    None
+}

@@ -1,0 +1,180 @@
+//! A plan as a terminal shows it. What repositories hold is escaped: a terminal would obey some of it.
+
+use std::fmt::{Error, Write as _};
+
+use model::plan::{CommitRef, ForeignEdit, Move, Plan, PlanKind, PlanRow, RowOutcome, Stay, Verified};
+
+/// So many lines of a list are shown; `--format json` has them all.
+const MOST_LINES: usize = 40;
+
+/// Writes a plan.
+///
+/// # Errors
+/// None; writing to a string does not fail.
+pub(super) fn of(plan: &Plan) -> Result<String, Error> {
+    let mut text = String::new();
+    let Plan { kind, from, to, commit, hash, rows, .. } = plan;
+    let what = match &rows[..] {
+        [row] => row.app.escape_debug().to_string(),
+        _ => format!("{} apps", rows.len()),
+    };
+    let act = kind.word();
+    match kind {
+        PlanKind::Rollback => writeln!(text, "{act} {what} in {to} to {from:.10}")?,
+        _ => writeln!(text, "{act} {what} from {from} to {to}")?,
+    }
+    writeln!(text, "at commit {commit:.10}, plan {hash:.12}")?;
+    for warning in &plan.warnings {
+        writeln!(text, "! {}", warning.escape_debug())?;
+    }
+    for one in rows {
+        row(&mut text, plan, one)?;
+    }
+    if rows.len() > 1 {
+        totals(&mut text, rows)?;
+    }
+    Ok(text)
+}
+
+fn totals(text: &mut String, rows: &[PlanRow]) -> Result<(), Error> {
+    let count = |is: fn(&RowOutcome) -> bool| rows.iter().filter(|row| is(&row.outcome)).count();
+    writeln!(
+        text,
+        "\n{} move, {} have nothing to do, {} skipped, {} stopped",
+        count(|it| matches!(it, RowOutcome::Moves)),
+        count(|it| matches!(it, RowOutcome::NothingToDo)),
+        count(|it| matches!(it, RowOutcome::Skipped { .. })),
+        count(|it| matches!(it, RowOutcome::Stopped { .. })),
+    )
+}
+
+fn row(text: &mut String, plan: &Plan, row: &PlanRow) -> Result<(), Error> {
+    let to = &plan.to;
+    writeln!(text)?;
+    if plan.rows.len() > 1 {
+        writeln!(text, "{} ({})", row.app.escape_debug(), row.base_path.escape_debug())?;
+    }
+    match &row.outcome {
+        RowOutcome::NothingToDo => writeln!(text, "Nothing to do: {to} has this already.")?,
+        RowOutcome::Skipped { why } => writeln!(text, "Skipped: {}.", why.escape_debug())?,
+        RowOutcome::Stopped { why } => writeln!(text, "Stopped: {}.", why.escape_debug())?,
+        RowOutcome::Moves => {
+            if let (before, Some(after)) = (&row.before, &row.after) {
+                let before = before.as_deref().unwrap_or("nothing");
+                writeln!(text, "{} -> {}", before.escape_debug(), after.escape_debug())?;
+            }
+        }
+    }
+    for warning in &row.warnings {
+        writeln!(text, "! {}", warning.escape_debug())?;
+    }
+    moves(text, row)?;
+    foreign(text, &row.foreign)?;
+    commits(text, plan.kind, &row.commits)?;
+    if matches!(row.outcome, RowOutcome::Moves | RowOutcome::Stopped { .. }) {
+        facts(text, row)?;
+    }
+    stays(text, &row.stays)
+}
+
+fn moves(text: &mut String, row: &PlanRow) -> Result<(), Error> {
+    if row.moves.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\nMoves")?;
+    let mut last = "";
+    for Move { file, field, before, after } in row.moves.iter().take(MOST_LINES) {
+        if last != file.as_str() {
+            writeln!(text, "  {}", file.escape_debug())?;
+            last = file;
+        }
+        writeln!(text, "    {}: {} -> {}", field.escape_debug(), shown(before), shown(after))?;
+    }
+    more(text, row.moves.len())
+}
+
+fn foreign(text: &mut String, edits: &[ForeignEdit]) -> Result<(), Error> {
+    if edits.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\nChanged by others since the last promotion")?;
+    let by = |commit: &Option<CommitRef>| match commit {
+        Some(CommitRef { id, author, at, .. }) => format!(" ({}, {at}, {id:.10})", author.escape_debug()),
+        None => String::new(),
+    };
+    for edit in edits {
+        writeln!(text, "  {} {}", edit.file.escape_debug(), edit.field.escape_debug())?;
+        writeln!(text, "    was promoted: {}{}", shown(&edit.base), by(&edit.promoted_by))?;
+        writeln!(text, "    is there now: {}{}", shown(&edit.ours), by(&edit.changed_by))?;
+        writeln!(text, "    would come:   {}{}", shown(&edit.theirs), by(&edit.source_changed_by))?;
+    }
+    Ok(())
+}
+
+fn commits(text: &mut String, kind: PlanKind, commits: &[CommitRef]) -> Result<(), Error> {
+    if commits.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "\n{}", if kind == PlanKind::Rollback { "Takes back" } else { "Brings" })?;
+    for commit in commits.iter().take(MOST_LINES) {
+        writeln!(text, "  {}", line_of(commit))?;
+    }
+    more(text, commits.len())
+}
+
+/// What the history and the fleet say.
+fn facts(text: &mut String, row: &PlanRow) -> Result<(), Error> {
+    writeln!(text)?;
+    match &row.last_touched {
+        Some(commit) => writeln!(text, "Last changed    {}", line_of(commit))?,
+        None => writeln!(text, "Last changed    not known")?,
+    }
+    if let Some(later) = &row.later {
+        writeln!(text, "Later there     {}", line_of(later))?;
+    }
+    match &row.verified {
+        Verified::Healthy { since: Some(since) } => writeln!(text, "Verified        healthy since {since}")?,
+        Verified::Healthy { since: None } => writeln!(text, "Verified        healthy")?,
+        Verified::Not { why } => writeln!(text, "Verified        no: {}", why.escape_debug())?,
+        Verified::NotKnown => writeln!(text, "Verified        not known")?,
+    }
+    Ok(())
+}
+
+fn stays(text: &mut String, stays: &[Stay]) -> Result<(), Error> {
+    let told: Vec<_> = stays.iter().filter(|stay| !stay.expected).collect();
+    if !told.is_empty() {
+        writeln!(text, "\nStays as it is")?;
+    }
+    for Stay { file, field, source, target, why, .. } in told.iter().take(MOST_LINES) {
+        let (file, why) = (file.escape_debug(), why.escape_debug());
+        match field {
+            Some(field) => {
+                let (source, target) = (shown(source), shown(target));
+                writeln!(text, "  {file} {}: {target}, there {source} ({why})", field.escape_debug())?;
+            }
+            None => writeln!(text, "  {file} ({why})")?,
+        }
+    }
+    more(text, told.len())?;
+    match stays.len() - told.len() {
+        0 => Ok(()),
+        expected => writeln!(text, "  and {expected} that are expected to differ"),
+    }
+}
+
+fn line_of(CommitRef { id, subject, author, .. }: &CommitRef) -> String {
+    format!("{id:.10} {}: {}", author.escape_debug(), subject.escape_debug())
+}
+
+fn more(text: &mut String, length: usize) -> Result<(), Error> {
+    match length.saturating_sub(MOST_LINES) {
+        0 => Ok(()),
+        more => writeln!(text, "  and {more} more"),
+    }
+}
+
+/// A value has its own escapes where it is a text.
+fn shown(value: &Option<String>) -> String {
+    value.as_ref().map_or_else(|| "nothing".to_owned(), |it| it.chars().filter(|c| !c.is_control()).collect())
+}
