@@ -12,10 +12,12 @@ CARGO_LEPTOS=0.3.11
 TYPOS=1.52.0
 CARGO_DENY=0.20.2
 
+# kustomize and Helm lie with the programs of the lab; not its other ones, which hide those of the machine.
+RENDERERS=${LAB_CACHE:-${CACHE%/*}/quarterdeck-lab-bin}/renderers
 TOOLS=$CACHE/tools
 LOGS=$CACHE/logs
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
-export PATH=$TOOLS/wasm-bindgen-$WASM_BINDGEN/bin:$TOOLS/cargo-leptos-$CARGO_LEPTOS/bin:$TOOLS/lint-$TYPOS-$CARGO_DENY/bin:$ROOT/style/node_modules/.bin:$PATH
+export PATH=$TOOLS/wasm-bindgen-$WASM_BINDGEN/bin:$TOOLS/cargo-leptos-$CARGO_LEPTOS/bin:$TOOLS/lint-$TYPOS-$CARGO_DENY/bin:$RENDERERS:$ROOT/style/node_modules/.bin:$PATH
 # The toolchain that scripts/setup chose; none where the default one will do.
 if [[ -n $(cat "$CACHE/toolchain" 2>/dev/null) ]]; then RUSTUP_TOOLCHAIN=$(<"$CACHE/toolchain"); export RUSTUP_TOOLCHAIN; fi
 

@@ -21,7 +21,7 @@ export async function startBeside(settings: string, environment: NodeJS.ProcessE
   const log = openSync(join(state, 'beside.log'), 'a');
   const child = spawn(program, ['serve', '--config', config, '--listen', new URL(besideURL).host, '--context', 'mgmt', '--data-dir', `${data}-beside`], {
     stdio: ['ignore', log, log],
-    env: { ...process.env, KUBECONFIG: join(lab.folder, 'kubeconfig'), ...environment },
+    env: { ...process.env, KUBECONFIG: join(lab.folder, 'kubeconfig'), QUARTERDECK_ALLOW_FILE_REPOSITORIES: 'true', ...environment },
   });
   const exited = new Promise((resolve) => child.once('exit', resolve));
   await until('the Quarterdeck beside ready', async () => child.exitCode !== null || (await fetch(`${besideURL}/readyz`)).ok, 60);

@@ -17,7 +17,7 @@ export async function start() {
   const child = spawn(program, ['serve', '--listen', new URL(baseURL).host, '--context', 'mgmt', '--data-dir', data], {
     detached: true,
     stdio: ['ignore', log, log],
-    env: { ...process.env, KUBECONFIG: join(lab.folder, 'kubeconfig'), QUARTERDECK_ADMIN_PASSWORD: admin.password },
+    env: { ...process.env, KUBECONFIG: join(lab.folder, 'kubeconfig'), QUARTERDECK_ADMIN_PASSWORD: admin.password, QUARTERDECK_ALLOW_FILE_REPOSITORIES: 'true' },
   });
   child.unref();
   if (child.pid === undefined) throw new Error(`${program} does not start`);

@@ -13,14 +13,16 @@ use std::{
 };
 
 use engine::{
-    DatabaseSetting,
+    DatabaseSetting, RepositorySettings,
     access::{AdminPassword, SignInSettings, oidc::ProviderSetting},
     fleet::{
+        apps::{AppSetting, AppSettings},
         credentials::{AccessSettings, OwnKubeconfig},
         environment::EnvironmentSetting,
         probe::ProbeSettings,
         watch::ControlPlaneSetting,
     },
+    git::rules::Rules,
     history::Retention,
 };
 use secrecy::SecretString;
@@ -79,6 +81,9 @@ pub struct Flags {
     /// How many requests one actor may make in a minute, and a tenth as many acts [default: 3000].
     #[arg(long, env = "QUARTERDECK_REQUESTS_PER_MINUTE", value_name = "COUNT")]
     pub requests_per_minute: Option<NonZeroU32>,
+    /// Follow repositories on this machine's disk (`file://`), too; else these are refused.
+    #[arg(long, env = "QUARTERDECK_ALLOW_FILE_REPOSITORIES")]
+    pub allow_file_repositories: bool,
     /// The form of the log [default: text].
     #[arg(long, env = "QUARTERDECK_LOG_FORMAT", value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,
@@ -154,6 +159,7 @@ impl Config {
             cluster_secrets: file.cluster_secrets,
         };
         let password_file = flags.admin_password_file.or(file.admin_password_file);
+        let data_dir = flags.data_dir.or(file.data_dir);
         Ok(Self {
             listen,
             engine: engine::Settings {
@@ -163,10 +169,14 @@ impl Config {
                 access: file.clusters.access(),
                 database: database_of(
                     secrets.database_url.or(file.database_url.map(SecretString::from)),
-                    flags.data_dir.or(file.data_dir),
+                    data_dir.clone(),
                 ),
                 admin_password: admin_password(password_file, secrets.admin_password),
                 sign_in: file.sign_in.into_settings(&secrets.client_secrets)?,
+                apps: file.grouping.into_setting(&file.apps),
+                repositories: file
+                    .repositories
+                    .into_setting(data_dir.as_deref(), flags.allow_file_repositories)?,
                 retention: file.retention.into_setting(),
             },
             http: http::Settings {
@@ -220,6 +230,13 @@ struct File {
     /// In the order of promotions.
     #[serde(default)]
     environments: Vec<Environment>,
+    /// Ids of apps; the first that matches counts.
+    #[serde(default)]
+    apps: Vec<App>,
+    #[serde(default)]
+    grouping: Grouping,
+    #[serde(default)]
+    repositories: Repositories,
     #[serde(default)]
     clusters: Clusters,
     #[serde(default)]
@@ -279,6 +296,77 @@ impl Environment {
         let Self { name, aliases, clusters, protected } = self;
         EnvironmentSetting { name, aliases, clusters, protected }
     }
+}
+
+/// Gives what lives at a path an id.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct App {
+    id: String,
+    repository: Option<String>,
+    path: String,
+}
+
+/// What else makes Applications one app.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Grouping {
+    /// The label whose value is the app's name.
+    label: Option<String>,
+    /// How Applications are named, e.g. `{app}-{environment}`.
+    name: Option<String>,
+}
+
+impl Grouping {
+    fn into_setting(self, apps: &[App]) -> AppSettings {
+        let of_app = |App { id, repository, path }: &App| AppSetting {
+            id: id.clone(),
+            repository: repository.clone(),
+            path: path.clone(),
+        };
+        AppSettings { apps: apps.iter().map(of_app).collect(), label: self.label, name: self.name }
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Repositories {
+    /// Where the mirrors lie.
+    folder: Option<PathBuf>,
+    fetch_seconds: Option<NonZeroU32>,
+    timeout_seconds: Option<NonZeroU32>,
+    /// What all mirrors may take on the disk.
+    most_gigabytes: Option<NonZeroU32>,
+    /// Whether repositories on this machine's disk are followed.
+    #[serde(default)]
+    allow_files: bool,
+    /// A file with rules in the form of a `.quarterdeck.toml`: layouts, what travels, what is expected to differ.
+    rules: Option<PathBuf>,
+    /// The programs that render; found on PATH without them.
+    kustomize: Option<PathBuf>,
+    helm: Option<PathBuf>,
+}
+
+impl Repositories {
+    fn into_setting(self, data_dir: Option<&Path>, allow_files: bool) -> Result<RepositorySettings, Error> {
+        let seconds = |set: Option<NonZeroU32>| set.map(|seconds| Duration::from_secs(seconds.get().into()));
+        Ok(RepositorySettings {
+            folder: self.folder.or_else(|| Some(data_dir?.join("mirrors"))),
+            interval: seconds(self.fetch_seconds),
+            timeout: seconds(self.timeout_seconds),
+            most_bytes: self.most_gigabytes.map(|it| u64::from(it.get()) << 30),
+            allow_files: self.allow_files || allow_files,
+            rules: self.rules.as_deref().map(read_rules).transpose()?.unwrap_or_default(),
+            kustomize: self.kustomize,
+            helm: self.helm,
+        })
+    }
+}
+
+fn read_rules(file: &Path) -> Result<Rules, Error> {
+    let text =
+        fs::read_to_string(file).map_err(|source| Error::Unreadable { file: file.to_owned(), source })?;
+    Rules::parse(&text).map_err(|error| Error::Contradiction(format!("{}, {error}", file.display())))
 }
 
 #[derive(Default, Deserialize)]

@@ -16,6 +16,7 @@ mod metrics;
 mod middleware;
 mod rate_limit;
 mod services;
+mod webhooks;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -38,7 +39,7 @@ pub use listen::{Limits, answer};
 use metrics::HttpMetrics;
 pub use middleware::Caller;
 use rate_limit::Rates;
-pub use services::{Later, Readiness, Services, Sessions, SignInStep};
+pub use services::{Later, Readiness, Services, Sessions, SignInStep, Webhooks};
 
 use crate::config::{Network, PublicUrl};
 
@@ -116,6 +117,7 @@ pub fn router(services: Services, settings: Settings, stop: CancellationToken) -
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
+        .route("/webhooks/{forge}", post(webhooks::receive))
         // A page of an older build may call what is gone.
         .route("/fn/{*name}", any(no_such_function));
     let forms = Router::new()

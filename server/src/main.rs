@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use server::{
     cli::{
         audit::{self, Audit},
+        lint::Lint,
         plan, rbac,
     },
     config::{Config, Flags, Secrets},
@@ -43,6 +44,9 @@ enum Command {
     /// Tells what a promotion or a rollback would change in a repository, without changing it.
     #[command(subcommand)]
     Plan(plan::Command),
+    /// Looks for faults in a repository: each with its place and the mend. Exit status: 0 where none is an error, 1 where
+    /// one is, or where the repository cannot be read.
+    Lint(Lint),
     /// Prints the script that completes commands and flags in a shell, e.g. for `source <(quarterdeck completions bash)`.
     Completions { shell: Shell },
     /// Prints the version.
@@ -57,6 +61,8 @@ enum Rbac {
 }
 
 fn main() -> ExitCode {
+    // Before everything else: a child gives up its rights while it is one thread.
+    engine::render::sandbox::main_if_asked();
     run_command(Cli::parse().command).unwrap_or_else(|error| {
         // The log may not have started, and an operator reads this first.
         let _ = writeln!(std::io::stderr(), "quarterdeck: {error:#}");
@@ -77,6 +83,11 @@ fn run_command(command: Command) -> anyhow::Result<ExitCode> {
             let (text, changes) = command.plan()?;
             say(&text)?;
             return Ok(if changes { ExitCode::SUCCESS } else { ExitCode::from(2) });
+        }
+        Command::Lint(lint) => {
+            let (text, has_errors) = lint.look()?;
+            say(&text)?;
+            return Ok(if has_errors { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "quarterdeck", &mut std::io::stdout());

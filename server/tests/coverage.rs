@@ -7,6 +7,7 @@ use leptos::server_fn::axum::server_fn_paths;
 use leptos_axum::generate_route_list;
 use model::{
     application::{ApplicationId, ListApplications},
+    apps::ListApps,
     cluster::ClusterId,
     view::View,
 };
@@ -71,13 +72,14 @@ async fn every_surface_is_in_the_table_of_roles() {
 /// The routes that are neither pages nor server functions nor calls of the API, read from where they are listed: a
 /// router does not tell its routes.
 fn routes() -> impl Iterator<Item = &'static str> {
-    const LISTED: [(&str, &str); 12] = [
+    const LISTED: [(&str, &str); 13] = [
         ("/events", ""), // by its views
         ("/audit/export", "ROUTE GET /audit/export"),
         ("/healthz", "ROUTE GET /healthz"),
         ("/readyz", "ROUTE GET /readyz"),
         ("/metrics", "ROUTE GET /metrics"),
         ("/fn/{*name}", "ROUTE ANY /fn/{*name}"),
+        ("/webhooks/{forge}", "ROUTE POST /webhooks/{forge}"),
         ("/auth/login", "ROUTE POST /auth/login"),
         ("/auth/{provider}/login", "ROUTE GET /auth/{provider}/login"),
         ("/auth/{provider}/callback", "ROUTE GET /auth/{provider}/callback"),
@@ -94,7 +96,7 @@ fn routes() -> impl Iterator<Item = &'static str> {
 }
 
 /// A view of each kind; a new kind does not compile before it has a name here.
-fn streams() -> [&'static str; 5] {
+fn streams() -> [&'static str; 7] {
     let application =
         ApplicationId { control_plane: String::new(), namespace: String::new(), name: String::new() };
     let cluster = ClusterId { control_plane: String::new(), name: String::new() };
@@ -104,6 +106,8 @@ fn streams() -> [&'static str; 5] {
         View::Application(application),
         View::Clusters,
         View::Cluster(cluster),
+        View::Matrix(ListApps::default()),
+        View::App { slug: String::new() },
     ];
     views.map(|view| match view {
         View::Overview => "overview",
@@ -111,5 +115,7 @@ fn streams() -> [&'static str; 5] {
         View::Application(_) => "application",
         View::Clusters => "clusters",
         View::Cluster(_) => "cluster",
+        View::Matrix(_) => "matrix",
+        View::App { .. } => "app",
     })
 }

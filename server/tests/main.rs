@@ -7,6 +7,7 @@ mod coverage;
 mod export;
 mod health;
 mod law;
+mod lint;
 mod listen;
 mod live;
 mod plan;

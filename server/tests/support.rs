@@ -43,6 +43,7 @@ impl House {
             backend: fleet.clone(),
             sessions: sessions.clone(),
             readiness: readiness.clone(),
+            webhooks: readiness.clone(),
             metrics: Metrics::default(),
         };
         let settings = http::Settings {

@@ -1,5 +1,7 @@
 //! The composition root: settings in, everything running out.
 
+mod apps;
+
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
@@ -29,6 +31,7 @@ use crate::{
     db::{Db, PrivateServer, default_data_dir, keep_up},
     error::explain_kube,
     fleet::{
+        apps::{AppRules, AppSettings},
         clients::Clients,
         credentials::AccessSettings,
         detail::{Details, not_found},
@@ -40,7 +43,10 @@ use crate::{
     },
     history::{self, Observation, Retention},
     metrics::Metrics,
+    plans::Planner,
+    repositories::{Repositories, RepositorySettings},
     tasks::Tasks,
+    webhooks::Webhooks,
 };
 
 /// What an engine is made from.
@@ -55,6 +61,9 @@ pub struct Settings {
     pub admin_password: AdminPassword,
     pub sign_in: SignInSettings,
     pub retention: Retention,
+    /// How Applications are gathered into apps.
+    pub apps: AppSettings,
+    pub repositories: RepositorySettings,
 }
 
 /// Where PostgreSQL is.
@@ -82,6 +91,9 @@ pub struct Engine {
     index: Index,
     details: Details,
     operator: Operator,
+    repositories: Repositories,
+    planner: Planner,
+    webhooks: Webhooks,
     record: RecordReader,
     verification: LastVerification,
     denials: Denials,
@@ -100,7 +112,9 @@ impl Engine {
         let metrics = Metrics::default();
         let tasks = Tasks::new(metrics.clone());
         let environments = Environments::new(&settings.environments)?;
-        let environment_names = environments.in_order();
+        let (environment_names, order) = (environments.in_order(), environments.all());
+        let apps = AppRules::new(&settings.apps)?;
+        let rules = settings.repositories.rules(&settings.apps, environments.words());
         let mut planes = Vec::new();
         for setting in &settings.control_planes {
             let config = setting.client_config().await?;
@@ -115,10 +129,19 @@ impl Engine {
             };
             (setting.name.clone(), plane)
         });
-        let (index, indexer) = Index::new(states, environments, metrics.clone());
+        let (index, indexer) = Index::new(states, environments, apps, metrics.clone());
         let of_planes = planes.iter().map(|(setting, client, _)| (setting.name.clone(), client.clone()));
         let clients = Clients::new(of_planes.collect());
         let details = Details::new(clients.clone(), metrics.clone());
+        let of_planes: Vec<_> = planes
+            .iter()
+            .map(|(setting, client, _)| (setting.name.clone(), client.clone(), setting.namespace.clone()))
+            .collect();
+        let mirrors = settings.repositories.mirrors(&of_planes, &metrics, &tasks)?;
+        let renderer = settings.repositories.renderer(&metrics)?;
+        let repositories = Repositories::new(mirrors.clone(), index.clone(), rules, order);
+        let webhook_planes = of_planes.into_iter().map(|(_, client, namespace)| (client, namespace));
+        let webhooks = Webhooks::new(mirrors, webhook_planes.collect(), metrics.clone());
 
         let (db, private_server) = open(&settings.database, &tasks).await?;
         let (denials, verification) = (Denials::default(), LastVerification::default());
@@ -138,8 +161,18 @@ impl Engine {
                 return Err(error);
             }
         };
+        let planner = Planner {
+            db: db.clone(),
+            index: index.clone(),
+            details: details.clone(),
+            repositories: repositories.clone(),
+            renderer,
+        };
         let mut engine = Self {
             access,
+            repositories,
+            planner,
+            webhooks,
             environments: environment_names,
             record: RecordReader::new(db.clone(), verification.clone()),
             verification,
@@ -211,6 +244,8 @@ impl Engine {
             let (db, queue) = (db.clone(), queue.clone());
             async move { queue.lock().await.write(&db).await }
         });
+        let repositories = self.repositories.clone();
+        self.tasks.supervise("read repositories", move || repositories.clone().keep_read());
         let (db, index) = (self.db.clone(), self.index.clone());
         self.tasks
             .supervise("record changes of policy", move || audit::watch_policies(db.clone(), index.clone()));

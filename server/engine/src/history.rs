@@ -6,6 +6,7 @@
 
 mod observed;
 mod partitions;
+mod past;
 mod record;
 
 use model::{
@@ -22,6 +23,7 @@ use crate::{
 };
 
 pub use partitions::{Retention, prune};
+pub use past::{Past, PastHealth, PastOperation, past_of};
 pub use record::record;
 
 /// One Application as it was seen.

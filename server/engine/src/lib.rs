@@ -11,9 +11,15 @@ pub mod fleet;
 pub mod git;
 pub mod history;
 pub mod metrics;
+pub mod plans;
+pub mod render;
+pub mod repositories;
+pub mod saved_views;
 pub mod tasks;
+pub mod webhooks;
 
 mod engine;
 
 pub use engine::{DatabaseSetting, Engine, Settings};
 pub use error::{Error, Result};
+pub use repositories::RepositorySettings;

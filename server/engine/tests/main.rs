@@ -2,10 +2,21 @@
 
 mod access;
 mod audit;
+mod bare;
+mod damaged;
 mod db;
+mod fuzzed;
 mod history;
+mod hostile;
+mod layout;
+mod lint;
+mod mirror;
 mod oidc;
 mod plan;
+mod plans;
 mod policy;
 mod private_server;
+mod releases;
+mod render;
+mod saved_views;
 mod support;

@@ -13,10 +13,13 @@ use model::{
     Actor, AppError, AppResult,
     access::{AskPermission, CreateToken, CreatedToken, Permissions, SessionList, TokenList},
     application::{ApplicationDetail, ApplicationId, ApplicationRow, ListApplications},
+    apps::{AppDetail, CellDetail, CellId, Comparison, GroupBy, ListApps, Matrix},
     cluster::{ClusterDetail, ClusterId, ClusterList},
     operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
     overview::Overview,
+    plan::{AskPlan, EarlierStates, PlanDetail},
     record::{EventDetail, EventList, ListEvents},
+    repository::RepositoryList,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{
@@ -50,6 +53,16 @@ fn all() -> OpenApiRouter<HttpState> {
         .routes(routes!(terminate_operation))
         .routes(routes!(list_clusters))
         .routes(routes!(get_cluster))
+        .routes(routes!(get_matrix))
+        .routes(routes!(get_app))
+        .routes(routes!(compare_environments))
+        .routes(routes!(get_cell))
+        .routes(routes!(list_earlier_states))
+        .routes(routes!(make_plan))
+        .routes(routes!(preview_plan))
+        .routes(routes!(get_plan))
+        .routes(routes!(list_repositories))
+        .routes(routes!(fetch_repository))
         .routes(routes!(get_permissions))
         .routes(routes!(list_events))
         .routes(routes!(get_event))
@@ -125,22 +138,63 @@ struct Wanted {
 
 impl From<Wanted> for ListApplications {
     fn from(wanted: Wanted) -> Self {
-        let list = |text: String| -> Vec<String> {
-            text.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect()
-        };
         Self {
             q: wanted.q,
-            health: list(wanted.health),
-            sync: list(wanted.sync),
-            operation: list(wanted.operation),
-            project: list(wanted.project),
-            cluster: list(wanted.cluster),
-            environment: list(wanted.environment),
+            health: parts(&wanted.health),
+            sync: parts(&wanted.sync),
+            operation: parts(&wanted.operation),
+            project: parts(&wanted.project),
+            cluster: parts(&wanted.cluster),
+            environment: parts(&wanted.environment),
             per_page: wanted.limit,
             cursor: if wanted.cursor.is_empty() { "start".into() } else { wanted.cursor },
             ..Self::default()
         }
     }
+}
+
+/// Which apps; lists are parted by commas.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+struct WantedApps {
+    /// Words that app, project, cluster or version have; `behind:>1` for apps that are more than one release behind.
+    q: String,
+    project: String,
+    health: String,
+    environment: String,
+    /// 10 to 500.
+    limit: u32,
+    /// From 1.
+    page: u32,
+}
+
+impl From<WantedApps> for ListApps {
+    fn from(wanted: WantedApps) -> Self {
+        Self {
+            q: wanted.q,
+            project: parts(&wanted.project),
+            health: parts(&wanted.health),
+            environment: parts(&wanted.environment),
+            group: GroupBy::None,
+            per_page: wanted.limit,
+            page: wanted.page,
+            ..Self::default()
+        }
+    }
+}
+
+/// The parts of a list in a query.
+fn parts(list: &str) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect()
+}
+
+/// Two environments of an app.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Pair {
+    from: String,
+    to: String,
 }
 
 /// A sync of an Application.
@@ -298,6 +352,119 @@ async fn get_cluster(
     Path(id): Path<ClusterId>,
 ) -> Answer<ClusterDetail> {
     answer(http.services.backend.get_cluster(&actor, id).await)
+}
+
+/// Apps over their environments.
+#[utoipa::path(get, path = "/matrix", params(WantedApps), responses((status = 200, body = Matrix)))]
+async fn get_matrix(
+    State(http): Engine,
+    Extension(actor): Who,
+    Query(wanted): Query<WantedApps>,
+) -> Answer<Matrix> {
+    answer(http.services.backend.get_matrix(&actor, wanted.into()).await)
+}
+
+/// One app, with its releases.
+#[utoipa::path(
+    get, path = "/apps/{app}", params(("app" = String, Path)),
+    responses((status = 200, body = AppDetail), (status = 404, body = Problem))
+)]
+async fn get_app(State(http): Engine, Extension(actor): Who, Path(app): Path<String>) -> Answer<AppDetail> {
+    answer(http.services.backend.get_app(&actor, app).await)
+}
+
+/// What differs between two environments of an app.
+#[utoipa::path(
+    get, path = "/apps/{app}/comparison", params(("app" = String, Path), Pair),
+    responses((status = 200, body = Comparison), (status = 404, body = Problem), (status = 503, body = Problem))
+)]
+async fn compare_environments(
+    State(http): Engine,
+    Extension(actor): Who,
+    Path(app): Path<String>,
+    Query(pair): Query<Pair>,
+) -> Answer<Comparison> {
+    answer(http.services.backend.compare_environments(&actor, app, pair.from, pair.to).await)
+}
+
+/// An app in one environment, and what may be done there.
+#[utoipa::path(
+    get, path = "/apps/{app}/environments/{environment}",
+    params(("app" = String, Path), ("environment" = String, Path)),
+    responses((status = 200, body = CellDetail), (status = 404, body = Problem))
+)]
+async fn get_cell(State(http): Engine, Extension(actor): Who, Path(id): Path<CellId>) -> Answer<CellDetail> {
+    answer(http.services.backend.get_cell(&actor, id).await)
+}
+
+/// The states that an app had in an environment: what it can be rolled back to.
+#[utoipa::path(
+    get, path = "/apps/{app}/environments/{environment}/states",
+    params(("app" = String, Path), ("environment" = String, Path)),
+    responses((status = 200, body = EarlierStates), (status = 404, body = Problem), (status = 503, body = Problem))
+)]
+async fn list_earlier_states(
+    State(http): Engine,
+    Extension(actor): Who,
+    Path(id): Path<CellId>,
+) -> Answer<EarlierStates> {
+    answer(http.services.backend.list_earlier_states(&actor, id).await)
+}
+
+/// Plans a promotion or a rollback, and keeps the plan; nothing else changes.
+#[utoipa::path(
+    post, path = "/plans", request_body = AskPlan,
+    responses(
+        (status = 200, body = PlanDetail), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem)
+    )
+)]
+async fn make_plan(State(http): Engine, Extension(actor): Who, ask: Body<AskPlan>) -> Answer<PlanDetail> {
+    answer(http.services.backend.make_plan(&actor, body(ask)?).await)
+}
+
+/// Plans a promotion or a rollback without keeping the plan.
+#[utoipa::path(
+    post, path = "/plans/preview", request_body = AskPlan,
+    responses(
+        (status = 200, body = PlanDetail), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem)
+    )
+)]
+async fn preview_plan(State(http): Engine, Extension(actor): Who, ask: Body<AskPlan>) -> Answer<PlanDetail> {
+    answer(http.services.backend.preview_plan(&actor, body(ask)?).await)
+}
+
+/// A kept plan, and whether it still holds.
+#[utoipa::path(
+    get, path = "/plans/{hash}", params(("hash" = String, Path)),
+    responses((status = 200, body = PlanDetail), (status = 404, body = Problem))
+)]
+async fn get_plan(
+    State(http): Engine,
+    Extension(actor): Who,
+    Path(hash): Path<String>,
+) -> Answer<PlanDetail> {
+    answer(http.services.backend.get_plan(&actor, hash).await)
+}
+
+/// The repositories that Applications come from, with what is wrong in them.
+#[utoipa::path(get, path = "/repositories", responses((status = 200, body = RepositoryList)))]
+async fn list_repositories(State(http): Engine, Extension(actor): Who) -> Answer<RepositoryList> {
+    answer(http.services.backend.list_repositories(&actor).await)
+}
+
+/// Fetches a repository; returns once that is done.
+#[utoipa::path(
+    post, path = "/repositories/{id}/fetch", params(("id" = String, Path)),
+    responses((status = 200, body = Outcome), (status = 404, body = Problem), (status = 503, body = Problem))
+)]
+async fn fetch_repository(
+    State(http): Engine,
+    Extension(actor): Who,
+    Path(id): Path<String>,
+) -> Answer<Outcome> {
+    answer(http.services.backend.fetch_repository(&actor, id).await)
 }
 
 /// What the caller can do, and who can do what is asked.

@@ -253,7 +253,9 @@ type SignInForm = Result<Form<SignIn>, axum::extract::rejection::FormRejection>;
 fn is_open(path: &str) -> bool {
     let is_provider = path.strip_prefix("/auth/").and_then(|rest| rest.split_once('/'));
     let is_sign_in = is_provider.is_some_and(|(_, step)| step == "login" || step == "callback");
-    is_file(path) || is_sign_in || OPEN.contains(&path)
+    // What a forge sends is signed instead.
+    let is_webhook = path.starts_with("/webhooks/");
+    is_file(path) || is_sign_in || is_webhook || OPEN.contains(&path)
 }
 
 fn is_file(path: &str) -> bool {

@@ -2,12 +2,14 @@
 
 use std::{pin::Pin, sync::Arc};
 
+use axum::http::HeaderMap;
 use engine::{
     Engine,
     access::{
         Origin, SecretToken,
         oidc::{Begun, Callback, SignInError},
     },
+    git::webhook::WebhookError,
     metrics::Metrics,
 };
 use model::{
@@ -27,6 +29,8 @@ pub struct Services {
     pub sessions: Arc<dyn Sessions>,
     /// Tells whether requests can be served.
     pub readiness: Arc<dyn Readiness>,
+    /// Takes what forges tell.
+    pub webhooks: Arc<dyn Webhooks>,
     /// The engine's figures, among them the count of open streams.
     pub metrics: Metrics,
 }
@@ -38,6 +42,7 @@ impl Services {
             backend: engine.clone(),
             sessions: engine.clone(),
             readiness: engine.clone(),
+            webhooks: engine.clone(),
             metrics: engine.metrics().clone(),
         }
     }
@@ -89,6 +94,18 @@ pub type SignInStep<'a, T> = Later<'a, Result<T, SignInError>>;
 pub trait Readiness: Send + Sync + 'static {
     /// Returns what is waited for, in one sentence, where something is.
     fn readiness(&self) -> Later<'_, Result<(), String>>;
+}
+
+/// Takes what forges tell of pushes.
+pub trait Webhooks: Send + Sync + 'static {
+    /// Checks a delivery and has the repository fetched that it is about, if there is one.
+    fn receive<'a>(&'a self, headers: &'a HeaderMap, body: &'a [u8]) -> Later<'a, Result<(), WebhookError>>;
+}
+
+impl Webhooks for Engine {
+    fn receive<'a>(&'a self, headers: &'a HeaderMap, body: &'a [u8]) -> Later<'a, Result<(), WebhookError>> {
+        Box::pin(self.receive_webhook(headers, body))
+    }
 }
 
 impl Sessions for Engine {

@@ -8,23 +8,30 @@ use std::{
     },
 };
 
-use engine::access::{
-    SecretToken,
-    oidc::{Begun, Callback, SignInError},
+use axum::http::HeaderMap;
+use engine::{
+    access::{
+        SecretToken,
+        oidc::{Begun, Callback, SignInError},
+    },
+    git::webhook::WebhookError,
 };
 use model::{
     Actor, AppError, Timestamp,
     access::{AskPermission, CreateToken, CreatedToken, Permissions, SessionList, SignInOptions, TokenList},
     actor::ActorKind,
     application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
-    backend::{Access, Answer, Fleet, Operations, Record},
+    apps::{AppDetail, CellDetail, CellId, Comparison, ListApps, Matrix, SavedView},
+    backend::{Access, Answer, Apps, Fleet, Operations, Plans, Record},
     cluster::{ClusterDetail, ClusterId, ClusterList},
     operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
     overview::{Counts, Navigation, Overview},
+    plan::{AskPlan, EarlierStates, PlanDetail},
     record::{CanonicalEvent, EventDetail, EventList, ExportPart, Head, ListEvents, SealedEvent},
+    repository::RepositoryList,
 };
 use secrecy::{ExposeSecret as _, SecretString};
-use server::http::{Caller, Later, Readiness, Sessions, SignInStep};
+use server::http::{Caller, Later, Readiness, Sessions, SignInStep, Webhooks};
 use tokio::sync::watch;
 
 /// The password that the fake knows.
@@ -102,6 +109,64 @@ impl Fleet for FakeFleet {
 
     fn snapshots(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+}
+
+impl Apps for FakeFleet {
+    fn get_matrix<'a>(&'a self, _: &'a Actor, _: ListApps) -> Answer<'a, Matrix> {
+        absent()
+    }
+
+    fn get_app<'a>(&'a self, _: &'a Actor, _: String) -> Answer<'a, AppDetail> {
+        absent()
+    }
+
+    fn get_cell<'a>(&'a self, _: &'a Actor, _: CellId) -> Answer<'a, CellDetail> {
+        absent()
+    }
+
+    fn compare_environments<'a>(
+        &'a self,
+        _: &'a Actor,
+        _: String,
+        _: String,
+        _: String,
+    ) -> Answer<'a, Comparison> {
+        absent()
+    }
+
+    fn save_view<'a>(&'a self, _: &'a Actor, _: SavedView) -> Answer<'a, Outcome> {
+        absent()
+    }
+
+    fn delete_view<'a>(&'a self, _: &'a Actor, _: String) -> Answer<'a, Outcome> {
+        absent()
+    }
+
+    fn list_repositories<'a>(&'a self, _: &'a Actor) -> Answer<'a, RepositoryList> {
+        absent()
+    }
+
+    fn fetch_repository<'a>(&'a self, _: &'a Actor, _: String) -> Answer<'a, Outcome> {
+        absent()
+    }
+}
+
+impl Plans for FakeFleet {
+    fn preview_plan<'a>(&'a self, _: &'a Actor, _: AskPlan) -> Answer<'a, PlanDetail> {
+        absent()
+    }
+
+    fn make_plan<'a>(&'a self, _: &'a Actor, _: AskPlan) -> Answer<'a, PlanDetail> {
+        absent()
+    }
+
+    fn get_plan<'a>(&'a self, _: &'a Actor, _: String) -> Answer<'a, PlanDetail> {
+        absent()
+    }
+
+    fn list_earlier_states<'a>(&'a self, _: &'a Actor, _: CellId) -> Answer<'a, EarlierStates> {
+        absent()
     }
 }
 
@@ -312,5 +377,12 @@ impl Readiness for FakeReadiness {
     fn readiness(&self) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>> {
         let why_not = self.why_not.lock().expect("unpoisoned").clone();
         Box::pin(async { why_not.map_or(Ok(()), Err) })
+    }
+}
+
+/// No forge is known here.
+impl Webhooks for FakeReadiness {
+    fn receive<'a>(&'a self, _: &'a HeaderMap, body: &'a [u8]) -> Later<'a, Result<(), WebhookError>> {
+        Box::pin(async move { if body == b"signed" { Ok(()) } else { Err(WebhookError::Unknown) } })
     }
 }

@@ -13,6 +13,11 @@ pub enum Verb {
     /// To compare with Git again; who may see may ask for it.
     Refresh,
     Sync,
+    Update,
+    /// To bring an app to the environment of the Application.
+    Promote,
+    /// To give the app an earlier state in the environment of the Application.
+    RollBack,
     /// To end an operation; who may start one may end one.
     Terminate,
     Export,
@@ -102,10 +107,35 @@ impl Rights {
         Some(format!("You lack the right {right}. {has}."))
     }
 
+    /// Says in few words which right `actor` lacks for `verb` on `object`, e.g. `needs promotions/create`; none where
+    /// they lack none.
+    pub fn lacks(&self, actor: &Actor, verb: Verb, object: &Object<'_>) -> Option<String> {
+        if self.allows(actor, verb, object) {
+            return None;
+        }
+        let questions = self.questions(verb, object);
+        let lacking = questions.iter().find(|question| !self.allow(actor, std::slice::from_ref(question)));
+        let right = lacking.or(questions.first());
+        Some(right.map_or_else(
+            || "nobody may yet".to_owned(),
+            |question| format!("needs {}/{}", question.resource, question.action),
+        ))
+    }
+
     /// Returns what has to be asked of which policy.
     pub fn questions<'a>(&'a self, verb: Verb, object: &Object<'a>) -> Vec<Question<'a>> {
         let action = verb.right().action();
         match *object {
+            Object::Application { id, .. } if verb.resource_of_change().is_some() => {
+                let (plane, resource) =
+                    (id.control_plane.as_str(), verb.resource_of_change().unwrap_or_default());
+                if self.plane(plane).is_some_and(|it| it.own().speaks_of(resource)) {
+                    let object = object.name();
+                    return vec![Question { plane, source: Source::Own, resource, action, object }];
+                }
+                // Without a line of ours: who may sync and update the target.
+                [Verb::Sync, Verb::Update].iter().flat_map(|verb| self.questions(*verb, object)).collect()
+            }
             Object::Application { id, project, home, .. } => {
                 let name = if id.namespace == home {
                     format!("{project}/{}", id.name)
@@ -198,11 +228,22 @@ impl Verb {
         }
     }
 
+    /// Returns the resource of our own policy that the verb is about, where it writes to Git.
+    fn resource_of_change(self) -> Option<&'static str> {
+        match self {
+            Self::Promote => Some("promotions"),
+            Self::RollBack => Some("rollbacks"),
+            _ => None,
+        }
+    }
+
     /// Returns the action that policies know.
     pub fn action(self) -> &'static str {
         match self {
             Self::Get | Self::Refresh => "get",
             Self::Sync | Self::Terminate => "sync",
+            Self::Update => "update",
+            Self::Promote | Self::RollBack => "create",
             Self::Export => "export",
             Self::Delete => "delete",
         }
@@ -214,6 +255,8 @@ impl fmt::Display for Verb {
         f.write_str(match self {
             Self::Refresh => "refresh",
             Self::Terminate => "terminate",
+            Self::Promote => "promote to",
+            Self::RollBack => "roll back",
             other => other.action(),
         })
     }

@@ -62,8 +62,13 @@ const OWN_RESOURCES: [(&str, &[&str]); 13] = [
 ];
 
 /// What the page tells of, as far as it can be done so far.
-const ACTS: [(&str, Verb); 3] =
-    [("See Applications", Verb::Get), ("Refresh", Verb::Refresh), ("Sync and terminate", Verb::Sync)];
+const ACTS: [(&str, Verb); 5] = [
+    ("See Applications", Verb::Get),
+    ("Refresh", Verb::Refresh),
+    ("Sync and terminate", Verb::Sync),
+    ("Promote to", Verb::Promote),
+    ("Roll back", Verb::RollBack),
+];
 
 /// Draws the Permissions page. `environments` are in the order of promotions; `snapshot` is the whole fleet.
 pub fn permissions(

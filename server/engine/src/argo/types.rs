@@ -70,6 +70,35 @@ pub struct FullApplication {
     pub operation: Option<Operation>,
 }
 
+/// An Application for its sources, whole, as rendering needs them.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SourcesOnly {
+    pub metadata: ObjectMeta,
+    #[serde(default, deserialize_with = "or_default")]
+    pub spec: RawSources,
+}
+
+/// The sources of an Application as they stand in its object.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RawSources {
+    source: Option<serde_json::Value>,
+    #[serde(default, deserialize_with = "or_default")]
+    sources: Vec<serde_json::Value>,
+    source_hydrator: Option<serde_json::Value>,
+}
+
+impl RawSources {
+    /// Returns the sources; of a hydrated Application what the hydrator writes to, which is plain manifests.
+    pub fn into_sources(self) -> Vec<serde_json::Value> {
+        if !self.sources.is_empty() {
+            return self.sources;
+        }
+        let hydrated = self.source_hydrator.and_then(|it| it.pointer("/syncSource").cloned());
+        hydrated.or(self.source).into_iter().collect()
+    }
+}
+
 /// A project: here for its sync windows.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AppProject {
@@ -114,6 +143,7 @@ impl ApplicationSet {
 argo_resource!(Application, "Application", "applications");
 argo_resource!(ApplicationSet, "ApplicationSet", "applicationsets");
 argo_resource!(FullApplication, "Application", "applications");
+argo_resource!(SourcesOnly, "Application", "applications");
 argo_resource!(AppProject, "AppProject", "appprojects");
 
 /// `spec` of an Application.

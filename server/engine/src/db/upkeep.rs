@@ -12,6 +12,7 @@ use crate::{
     error::Result,
     history::{self, Retention},
     metrics::{Metrics, Table},
+    plans,
 };
 
 const PERIOD: Duration = Duration::from_secs(3600);
@@ -32,6 +33,7 @@ pub async fn keep_up(db: Db, metrics: Metrics, retention: Retention) -> Result<(
         if take_lease(&db, "upkeep", &holder, PERIOD).await? {
             history::prune(&db, &retention).await?;
             access::prune(&db).await?;
+            plans::prune(&db).await?;
         }
         measure(&db, &metrics).await?;
         sleep(PERIOD).await;

@@ -5,12 +5,14 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use futures::StreamExt as _;
 use http::Request;
+use k8s_openapi::NamespaceResourceScope;
 use kube::{Api, Client};
 use model::{
     Timestamp,
@@ -21,6 +23,7 @@ use model::{
     history::HistoryEntry,
     status::{Health, Phase, Sync},
 };
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
@@ -32,7 +35,7 @@ use crate::{
     Error, Result,
     argo::{
         health::{Judged, Verdict, judged},
-        types::{FullApplication, FullOperationState, ResourceStatus},
+        types::{FullApplication, FullOperationState, ResourceStatus, SourcesOnly},
     },
     error::explain_kube,
     metrics::Metrics,
@@ -90,13 +93,23 @@ impl Details {
     /// # Errors
     /// The control plane does not answer, or the Application is gone.
     pub async fn read(&self, id: &ApplicationId) -> Result<FullApplication> {
+        self.get(id).await
+    }
+
+    async fn get<K>(&self, id: &ApplicationId) -> Result<K>
+    where
+        K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + fmt::Debug,
+    {
         let server = || format!("control plane {}", id.control_plane);
         let client = self.clients.of_plane(&id.control_plane).ok_or_else(|| Error::Timeout {
             server: server(),
             what: "connect",
             seconds: TIMEOUT.as_secs(),
         })?;
-        let api: Api<FullApplication> = Api::namespaced(client, &id.namespace);
+        let api: Api<K> = Api::namespaced(client, &id.namespace);
         let begin = Instant::now();
         let answer = tokio::time::timeout(TIMEOUT, api.get_opt(&id.name)).await;
         let outcome = match &answer {
@@ -112,6 +125,15 @@ impl Details {
             Ok(Err(source)) => Err(Error::Kube { server: server(), what, source: Box::new(source) }),
             Err(_) => Err(Error::Timeout { server: server(), what, seconds: TIMEOUT.as_secs() }),
         }
+    }
+
+    /// Reads the sources of an Application as they stand in its object, with all that Argo CD knows and we do not.
+    ///
+    /// # Errors
+    /// As [`Details::read`].
+    pub async fn read_sources(&self, id: &ApplicationId) -> Result<Vec<Value>> {
+        let application: SourcesOnly = self.get(id).await?;
+        Ok(application.spec.into_sources())
     }
 
     /// Draws the page. Where the control plane does not answer, it shows what the index knows and says so.

@@ -5,7 +5,7 @@
 use globset::{Glob, GlobMatcher};
 use model::status::Environment;
 
-use crate::{Error, Result};
+use crate::{Error, Result, git::rules::EnvironmentWords};
 
 /// One environment of the promotion order, as settings name it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -114,6 +114,20 @@ impl Environments {
     /// Returns the names of the environments, in the order of promotions.
     pub fn in_order(&self) -> Vec<String> {
         self.order.iter().map(|rule| rule.name.clone()).collect()
+    }
+
+    /// Returns the environments themselves, in the order of promotions.
+    pub fn all(&self) -> Vec<Environment> {
+        (0..self.order.len()).map(|rank| self.known(rank, "the settings name it".to_owned())).collect()
+    }
+
+    /// Returns what folders and files call each environment, in the order of promotions.
+    pub fn words(&self) -> Vec<EnvironmentWords> {
+        let words = |rule: &Rule| EnvironmentWords {
+            name: rule.name.clone(),
+            aliases: rule.words.iter().filter(|word| **word != rule.name).cloned().collect(),
+        };
+        self.order.iter().map(words).collect()
     }
 
     /// Returns the place of an environment in the promotion order; one that is not in it comes last.
@@ -243,17 +257,44 @@ impl Environments {
     /// Tells the app from the path: its last folder that names neither an environment nor a layer of kustomize. Without
     /// a path (a chart), from the Application's name without its environment.
     pub fn app_of(&self, path: &str, name: &str) -> String {
-        const LAYERS: &[&str] = &["overlays", "overlay", "envs", "env", "environments", "base", "."];
-        let is_environment = |folder: &str| (0..self.order.len()).any(|rank| self.is_word_of(rank, folder));
-        let folder = path
-            .split('/')
-            .rfind(|folder| !folder.is_empty() && !LAYERS.contains(folder) && !is_environment(folder));
+        let base_path = self.base_path_of(path);
+        let folder = base_path.rsplit('/').find(|folder| !folder.is_empty());
         // A folder such as `apps` above `overlays/prod` is shared by all apps and names none of them.
-        if let Some(folder) = folder.filter(|folder| *folder != "apps") {
-            return folder.to_owned();
+        match folder.filter(|folder| *folder != "apps") {
+            Some(folder) => folder.to_owned(),
+            None => self.app_in_name(name, ""),
         }
-        let kept: Vec<_> = name.split('-').filter(|word| !is_environment(word)).collect();
+    }
+
+    /// Returns a path without the folders that name an environment or a layer of kustomize: where the app lives.
+    pub fn base_path_of(&self, path: &str) -> String {
+        const LAYERS: &[&str] = &["overlays", "overlay", "envs", "env", "environments", "base", "."];
+        let is_own = |folder: &&str| !folder.is_empty() && !LAYERS.contains(folder) && !self.is_place(folder);
+        path.split('/').filter(is_own).collect::<Vec<_>>().join("/")
+    }
+
+    /// Returns an Application's name without the words of environments and of its cluster's name; the name as it is
+    /// where nothing would be left.
+    pub fn app_in_name(&self, name: &str, cluster: &str) -> String {
+        let of_cluster: Vec<_> = cluster.split('-').collect();
+        let kept: Vec<_> =
+            name.split('-').filter(|word| !self.is_environment(word) && !of_cluster.contains(word)).collect();
         if kept.is_empty() { name.to_owned() } else { kept.join("-") }
+    }
+
+    /// Tells whether a word is an environment's name or alias.
+    pub fn is_environment(&self, word: &str) -> bool {
+        (0..self.order.len()).any(|rank| self.is_word_of(rank, word))
+    }
+
+    /// Tells whether a folder is an environment's, perhaps in one region: `prod`, `prod-eu`, `eu-prod`.
+    fn is_place(&self, folder: &str) -> bool {
+        self.is_environment(folder)
+            || folder.split_once('-').is_some_and(|(first, _)| self.is_environment(first))
+            || folder.rsplit_once('-').is_some_and(|(_, last)| {
+                // `web-app-prod` is an app's folder more likely than a region's.
+                folder.matches('-').count() == 1 && self.is_environment(last)
+            })
     }
 }
 

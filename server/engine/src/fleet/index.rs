@@ -23,6 +23,7 @@ use model::{
 use tokio::sync::{mpsc, watch};
 
 use super::{
+    apps::{AppIdentity, AppRules, Origin, Reason, Slugs},
     credentials::{IN_CLUSTER, Registration},
     environment::{Environments, Signs},
     probe::{Contact, Survey},
@@ -85,8 +86,12 @@ pub enum Change {
     OwnPolicy { plane: String, data: Data },
     /// The global projects of argocd-cm.
     GlobalProjects { plane: String, globals: Vec<GlobalProject> },
+    /// The options of kustomize in argocd-cm.
+    BuildOptions { plane: String, options: String },
     /// A cluster answered, or did not.
     Contact { cluster: ClusterId, contact: Contact },
+    /// What repositories lay out was read anew: what shows it is drawn again.
+    RepositoriesRead,
     /// A cluster was looked into.
     Survey { cluster: ClusterId, survey: Arc<Survey> },
 }
@@ -102,12 +107,15 @@ pub struct Snapshot {
     pub warnings: Vec<Warning>,
     /// Who may do what.
     pub rights: Arc<Rights>,
+    /// How apps are named in URLs; all of them, so that an app has one name for everybody.
+    pub slugs: Arc<Slugs>,
     /// All clusters: what ails an Application's pods may be told where its cluster is not shown.
     all_clusters: Arc<Clusters>,
     /// How fresh our knowledge is of what is at each [`Place`].
     freshness: Arc<Vec<Freshness>>,
     projects: Arc<BTreeMap<(String, String), Project>>,
     globals: Arc<BTreeMap<String, Vec<GlobalProject>>>,
+    build_options: Arc<BTreeMap<String, String>>,
 }
 
 /// The clusters by id.
@@ -158,14 +166,19 @@ pub struct Row {
     /// The version of the object that this was read from.
     pub resource_version: i64,
     pub project: String,
+    /// The app's name, by which policies know it.
     pub app: String,
+    pub identity: AppIdentity,
     pub environment: Environment,
     /// The destination's name, also where no such cluster is registered.
     pub cluster: ClusterId,
     pub place: Place,
     pub standing: Standing,
     pub destination: Destination,
+    pub repo_url: Arc<str>,
+    /// In the repository, or the chart's name.
     pub path: String,
+    pub is_chart: bool,
     pub target_revision: String,
     pub health: Health,
     pub health_since: Option<Timestamp>,
@@ -235,11 +248,18 @@ impl Snapshot {
             planes: self.planes.clone(),
             warnings: self.warnings.clone(),
             rights: Arc::clone(&self.rights),
+            slugs: Arc::clone(&self.slugs),
             all_clusters: Arc::clone(&self.all_clusters),
             freshness: Arc::clone(&self.freshness),
             projects: Arc::clone(&self.projects),
             globals: Arc::clone(&self.globals),
+            build_options: Arc::clone(&self.build_options),
         }
+    }
+
+    /// Returns the options that a control plane has kustomize run with.
+    pub fn build_options(&self, plane: &str) -> &str {
+        self.build_options.get(plane).map_or("", String::as_str)
     }
 
     /// Returns what we know of an Application's cluster.
@@ -314,6 +334,7 @@ impl Index {
     pub fn new(
         planes: impl IntoIterator<Item = (String, Plane)>,
         environments: Environments,
+        apps: AppRules,
         metrics: Metrics,
     ) -> (Self, Indexer) {
         let (changes, queue) = mpsc::channel(QUEUE);
@@ -328,6 +349,10 @@ impl Index {
             index: index.clone(),
             queue,
             environments,
+            apps,
+            slugs: Arc::default(),
+            slugs_are_old: false,
+            repositories: HashSet::new(),
             planes,
             clusters: BTreeMap::new(),
             rows: BTreeMap::new(),
@@ -337,6 +362,7 @@ impl Index {
             standings: 0,
             projects: Arc::default(),
             globals: Arc::default(),
+            build_options: Arc::default(),
             generation: 0,
             metrics,
         };
@@ -367,6 +393,12 @@ pub struct Indexer {
     index: Index,
     queue: mpsc::Receiver<Change>,
     environments: Environments,
+    apps: AppRules,
+    slugs: Arc<Slugs>,
+    /// Whether an app came or went since the slugs were given.
+    slugs_are_old: bool,
+    /// Every URL ever seen, once.
+    repositories: HashSet<Arc<str>>,
     planes: BTreeMap<String, Plane>,
     clusters: BTreeMap<ClusterId, Arc<Cluster>>,
     rows: BTreeMap<ApplicationId, Arc<Row>>,
@@ -377,6 +409,7 @@ pub struct Indexer {
     standings: usize,
     projects: Arc<BTreeMap<(String, String), Project>>,
     globals: Arc<BTreeMap<String, Vec<GlobalProject>>>,
+    build_options: Arc<BTreeMap<String, String>>,
     generation: u64,
     metrics: Metrics,
 }
@@ -414,6 +447,10 @@ impl Indexer {
 
     fn publish(&mut self) {
         self.generation += 1;
+        if std::mem::take(&mut self.slugs_are_old) {
+            let apps = self.rows.values().map(|row| (&row.identity.key, row.identity.name.as_str()));
+            self.slugs = Arc::new(Slugs::new(apps));
+        }
         for (kind, count) in [("applications", self.rows.len()), ("clusters", self.clusters.len())] {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
             self.metrics.index_rows.get_or_create(&Kind { kind }).set(count);
@@ -425,11 +462,13 @@ impl Indexer {
             clusters: clusters.clone(),
             all_clusters: clusters,
             rights: self.rights.clone(),
+            slugs: self.slugs.clone(),
             rows: self.rows.values().cloned().collect(),
             warnings: self.warnings.values().cloned().collect(),
             freshness: Arc::new(self.freshness()),
             projects: self.projects.clone(),
             globals: self.globals.clone(),
+            build_options: self.build_options.clone(),
         }));
         self.index.generation.send_replace(self.generation);
     }
@@ -467,11 +506,13 @@ impl Indexer {
             Change::ApplicationGone { plane, namespace, name } => {
                 self.warnings.remove(&(plane.clone(), APPLICATION, namespace.clone(), name.clone()));
                 self.rows.remove(&ApplicationId { control_plane: plane, namespace, name });
+                self.slugs_are_old = true;
             }
             Change::ApplicationsListed { plane, present } => {
                 let is_present =
                     |namespace: &String, name: &String| present.contains(&(namespace.clone(), name.clone()));
                 self.rows.retain(|id, _| id.control_plane != plane || is_present(&id.namespace, &id.name));
+                self.slugs_are_old = true;
                 self.warnings.retain(|(of, kind, namespace, name), _| {
                     *of != plane || *kind != APPLICATION || is_present(namespace, name)
                 });
@@ -514,9 +555,15 @@ impl Indexer {
                 all.insert(plane, globals);
                 self.globals = Arc::new(all);
             }
+            Change::BuildOptions { plane, options } => {
+                let mut all = BTreeMap::clone(&self.build_options);
+                all.insert(plane, options);
+                self.build_options = Arc::new(all);
+            }
             Change::Contact { cluster, contact } => {
                 self.change_cluster(&cluster, |cluster| contact.apply_to(cluster, now));
             }
+            Change::RepositoriesRead => {}
             Change::Survey { cluster, survey } => {
                 self.change_cluster(&cluster, |cluster| cluster.survey = Some(survey));
             }
@@ -660,11 +707,21 @@ impl Indexer {
         }
     }
 
+    /// One text for all Applications of a repository.
+    fn repository(&mut self, url: String) -> Arc<str> {
+        if let Some(known) = self.repositories.get(url.as_str()) {
+            return Arc::clone(known);
+        }
+        let url: Arc<str> = url.into();
+        self.repositories.insert(Arc::clone(&url));
+        url
+    }
+
     fn tell_environment(&self, row: &mut Row) {
         row.environment = self.environments.of_application(Signs {
             cluster: &row.cluster.name,
             namespace: &row.destination.namespace,
-            path: &row.path,
+            path: if row.is_chart { "" } else { &row.path },
             target_revision: &row.target_revision,
         });
     }
@@ -673,6 +730,7 @@ impl Indexer {
         let (row, past) = self.row_of(plane, application, now);
         self.warnings.remove(&(plane.to_owned(), APPLICATION, row.id.namespace.clone(), row.id.name.clone()));
         let before = self.rows.get(&row.id).filter(|before| before.uid == row.uid);
+        self.slugs_are_old |= before.is_none_or(|before| before.identity.key != row.identity.key);
         let is_news = before.is_none_or(|before| {
             (before.health, before.sync, &before.operation) != (row.health, row.sync, &row.operation)
         });
@@ -721,8 +779,29 @@ impl Indexer {
         let health_since = status.health.last_transition_time.map(Timestamp::from);
         let cluster = self.resolve(plane, &spec.destination);
         let operation_at = state.as_ref().and_then(|state| state.finished_at.or(state.started_at));
+        let is_chart = !source.chart.is_empty();
+        let path = if is_chart { source.chart } else { source.path };
+        let identity = self.apps.identify(
+            &self.environments,
+            Origin {
+                repo_url: &source.repo_url,
+                path: &path,
+                name: &id.name,
+                cluster: &cluster.name,
+                labels: metadata.labels.as_ref(),
+            },
+        );
         let mut row = Row {
-            app: self.environments.app_of(&source.path, &id.name),
+            // An id of the settings, else the last folder of the base path: what policies say must not hang on a name
+            // that its owner can choose.
+            app: match identity.reason {
+                Reason::Setting => identity.name.clone(),
+                _ if is_chart => self.environments.app_of("", &id.name),
+                _ => self.environments.app_of(&path, &id.name),
+            },
+            identity,
+            repo_url: self.repository(source.repo_url),
+            is_chart,
             place: self.place_of(&cluster),
             standing: Standing(0),
             cluster,
@@ -730,7 +809,7 @@ impl Indexer {
             resource_version: version_number(metadata.resource_version.as_deref()),
             project: spec.project().to_owned(),
             environment: Environment::Unknown { why: String::new() },
-            path: source.path,
+            path,
             target_revision: source.target_revision,
             health: Health::parse(&status.health.status),
             health_since,

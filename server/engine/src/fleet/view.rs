@@ -226,7 +226,7 @@ fn comes_after(id: &ApplicationId, cursor: &str) -> bool {
         || (id.control_plane.as_str(), id.namespace.as_str(), id.name.as_str()) > (part(), part(), part())
 }
 
-fn count(length: usize) -> u32 {
+pub(super) fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
@@ -342,7 +342,7 @@ impl<'a> Filter<'a> {
 }
 
 /// `word` is in lower case.
-fn contains_ignoring_case(text: &str, word: &str) -> bool {
+pub(super) fn contains_ignoring_case(text: &str, word: &str) -> bool {
     if text.is_ascii() {
         return text
             .as_bytes()

@@ -279,6 +279,8 @@ impl PlaneWatch {
             }
             let data = watched.objects.values().next().and_then(|map| map.data.clone()).unwrap_or_default();
             in_cluster.send_replace(data.get("cluster.inClusterEnabled").is_none_or(|text| text != "false"));
+            let options = data.get("kustomize.buildOptions").cloned().unwrap_or_default();
+            self.index.send(Change::BuildOptions { plane: self.name.clone(), options }).await;
             let globals =
                 data.get("globalProjects").map(|text| serde_saphyr::from_str::<Vec<GlobalProject>>(text));
             let mut wrong = Vec::new();

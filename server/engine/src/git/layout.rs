@@ -1,29 +1,51 @@
 //! Which apps a repository has, in which environments, and in which files: found by the layouts that people use.
 //!
-//! Understood so far: kustomize overlays, `<base path>/overlays/<environment>` and `<base path>/envs/<environment>`.
-//! The base path is the app's identity; where it is a folder of many (`apps/overlays/dev`), that is one app.
+//! The base path is an app's identity: where its environments begin, e.g. `apps/web-app`. Where that is a folder of many
+//! (`apps/overlays/dev`), it is one app. Environments are told by whole words (`words.rs`); a folder below `overlays` or
+//! `envs` is an environment of its own name where no word matches. What could mean two things is told, and not guessed.
+//!
+//! Finding goes by paths, so that thousands of apps take milliseconds; contents are read where paths do not tell
+//! (Applications, ApplicationSets, the first file of a plain folder), and by [`complete`] for one app. All of it is a
+//! function of the tree and the rules, so an answer may be kept by [`Tree::root`] and the rules.
+//!
+//! What travels by itself: the `images` of a kustomization, and the images of the patches that are in the environment's
+//! folder and that the kustomization names. All else, be it a Helm value or the image in a plain Deployment, travels when
+//! a rule lists it (R1).
+
+pub(in crate::git) mod applications;
+mod carriers;
+pub(in crate::git) mod documents;
+mod helm;
+mod kustomize;
+mod patterns;
+mod plain;
+mod shelf;
+mod sketch;
+pub(in crate::git) mod words;
 
 use std::collections::BTreeMap;
 
-use model::repository::NotUnderstood;
+use model::repository::{FoundApp, NotUnderstood};
 
+use self::{shelf::Shelf, sketch::Sketch, words::Words};
 use super::{
-    edit::Field,
-    rules::Rules,
+    edit::{Document, Field},
+    rules::{LayoutRule, Rules},
     tree::{Tree, TreeError},
 };
 
-/// The names of the folders that hold one folder per environment.
-const HOLDERS: [&str; 3] = ["overlays", "envs", "environments"];
-/// The names that kustomize looks for, in its order (`api/konfig/general.go`).
-const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(in crate::git) use self::{
+    applications::below,
+    kustomize::{KUSTOMIZATIONS, references},
+    plain::contains,
+};
 
 /// What was found in a repository.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Found {
     /// In the order of their base paths.
     pub apps: Vec<App>,
-    /// What looks like an app and is none that is understood.
+    /// What looks like an app and is none that is understood; at most 200.
     pub not_understood: Vec<NotUnderstood>,
 }
 
@@ -32,11 +54,14 @@ pub struct Found {
 pub struct App {
     /// By which people and policies name it: the id of a rule, else the last folder of the base path.
     pub name: String,
-    /// Where it lives, e.g. `apps/web-app`; empty at the root of the repository.
+    /// Where it lives, e.g. `apps/web-app`; empty at the root of the repository. Of Applications of charts it is the
+    /// folder that the environments' folders are in, a `#`, and the name: `clusters#redis`.
     pub base_path: String,
     pub layout: Layout,
     /// By environment: where it is defined; several where an environment has several regions.
     pub places: BTreeMap<String, Vec<Place>>,
+    /// Environments whose place could be several, and why.
+    pub doubts: BTreeMap<String, String>,
 }
 
 /// How an app is laid out.
@@ -44,10 +69,18 @@ pub struct App {
 pub enum Layout {
     /// One kustomization for each environment.
     Kustomize,
+    /// A chart, and values for each environment.
+    Helm,
+    /// A folder of manifests for each environment.
+    Plain,
+    /// Applications for each environment, whose charts or sources are elsewhere.
+    Applications,
+    /// What the generators of an ApplicationSet take: elements of a list, or files.
+    ApplicationSet,
 }
 
 /// Where an app is defined for an environment (and a region).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Place {
     pub region: Option<String>,
     /// The folder that is this environment's alone, e.g. `apps/web-app/overlays/dev`; none where only files are.
@@ -59,7 +92,7 @@ pub struct Place {
     pub carriers: Vec<Carrier>,
 }
 
-/// A field, or several, that travel between the places of an app: those of the same role and kind belong together.
+/// A field, or several, that travel between the places of an app: those that [`pair`](Carrier::pairs_with) belong together.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Carrier {
     /// The name that the file has in every environment, e.g. `kustomization.yaml`.
@@ -90,94 +123,170 @@ pub enum LayoutError {
     Several { name: String, paths: Vec<String> },
     #[error("{app} has no overlay of environment {environment:?}; it has {}", listed(known))]
     NoEnvironment { app: String, environment: String, known: Vec<String> },
+    #[error("{app} in {environment} could be several things: {why}")]
+    Doubtful { app: String, environment: String, why: String },
 }
 
-/// Finds the apps of a repository.
+/// Finds the apps of a repository, without the images in patches, for which contents must be read: see [`complete`].
 ///
 /// # Errors
 /// A tree that cannot be read.
-pub fn discover(tree: &Tree<'_>, _rules: &Rules) -> Result<Found, TreeError> {
-    let mut kustomizations: BTreeMap<(String, String), (String, String)> = BTreeMap::new();
-    let (files, _) = tree.files("")?;
-    for file in &files {
-        let Some((base_path, environment, folder)) = overlay_of(&file.path) else { continue };
-        let key = (base_path.to_owned(), environment.to_owned());
-        let known = kustomizations.entry(key).or_insert_with(|| (folder.to_owned(), file.path.clone()));
-        if rank(&file.path) < rank(&known.1) {
-            known.1 = file.path.clone();
-        }
+pub fn discover(tree: &Tree<'_>, rules: &Rules) -> Result<Found, TreeError> {
+    let (files, odd) = tree.files("")?;
+    let words = Words::of(rules);
+    let mut sketch = Sketch::default();
+    let shelf = Shelf::of(&files, &mut sketch);
+    sketch.tell_links(&odd, &words);
+    patterns::find(&shelf, rules, &words, &mut sketch);
+    kustomize::find(&shelf, &words, &mut sketch);
+    helm::find(&shelf, &words, &mut sketch);
+    plain::find(tree, &shelf, &words, &mut sketch);
+    applications::find(tree, &shelf, rules, &words, &mut sketch);
+    kustomize::tell_unplaced(&shelf, &mut sketch);
+    let mut found = sketch.finish(rules);
+    for app in &mut found.apps {
+        carriers::add_listed(&shelf, rules, app);
     }
-    let mut apps: BTreeMap<String, App> = BTreeMap::new();
-    for ((base_path, environment), (folder, file)) in kustomizations {
-        let app = apps.entry(base_path.clone()).or_insert_with(|| App {
-            name: last_folder(&base_path).to_owned(),
-            base_path,
-            layout: Layout::Kustomize,
-            places: BTreeMap::new(),
-        });
-        let carrier = Carrier { role: KUSTOMIZATIONS[0].to_owned(), file, what: What::Images };
-        let place = Place { region: None, folder: Some(folder), files: Vec::new(), carriers: vec![carrier] };
-        app.places.entry(environment).or_default().push(place);
-    }
-    Ok(Found { apps: apps.into_values().collect(), not_understood: Vec::new() })
+    Ok(found)
 }
 
-/// Finds an app by its base path or its name.
+/// Adds what travels in the patches of an app's kustomizations, which contents alone tell.
+///
+/// What cannot be read adds nothing: plans and checks read it again, and say why.
+pub fn complete(tree: &Tree<'_>, app: &mut App) {
+    carriers::add_patches(tree, app);
+}
+
+/// Finds an app by its base path or its name, complete. Of the other apps no contents are read.
 ///
 /// # Errors
 /// None or several of that name; a tree that cannot be read.
 pub fn find_app(tree: &Tree<'_>, rules: &Rules, name: &str) -> Result<App, LayoutError> {
-    let mut apps = discover(tree, rules)?.apps;
-    let mut matching: Vec<_> = (0..apps.len()).filter(|it| apps[*it].base_path == name).collect();
-    if matching.is_empty() {
-        matching = (0..apps.len()).filter(|it| apps[*it].name == name).collect();
-    }
-    match matching[..] {
-        [one] => Ok(apps.swap_remove(one)),
-        [] => {
-            let known = apps.into_iter().map(|app| app.name).collect();
-            Err(LayoutError::NoApp { name: name.to_owned(), known })
+    let found = discover(tree, rules)?;
+    let mut app = found.app(name)?.clone();
+    complete(tree, &mut app);
+    Ok(app)
+}
+
+impl Found {
+    /// Returns an app by its base path or its name, as it was found.
+    ///
+    /// # Errors
+    /// None or several of that name.
+    pub fn app(&self, name: &str) -> Result<&App, LayoutError> {
+        let at_path = self.apps.iter().find(|app| app.base_path == name);
+        if let Some(app) = at_path {
+            return Ok(app);
         }
-        _ => {
-            let paths = matching.into_iter().map(|it| apps[it].base_path.clone()).collect();
-            Err(LayoutError::Several { name: name.to_owned(), paths })
+        let matching: Vec<_> = self.apps.iter().filter(|app| app.name == name).collect();
+        match matching[..] {
+            [one] => Ok(one),
+            [] => {
+                let known = self.apps.iter().map(|app| app.name.clone()).collect();
+                Err(LayoutError::NoApp { name: name.to_owned(), known })
+            }
+            _ => {
+                let paths = matching.into_iter().map(|app| app.base_path.clone()).collect();
+                Err(LayoutError::Several { name: name.to_owned(), paths })
+            }
         }
     }
 }
 
 impl App {
-    /// Returns where it is defined for an environment; at least one place.
+    /// Returns where it is defined for an environment; at least one place. An environment may also be named as its folder
+    /// is, e.g. `production` for prod.
     ///
     /// # Errors
-    /// An environment that it is not in.
+    /// An environment that it is not in, or whose place could be several.
     pub fn places(&self, environment: &str) -> Result<&[Place], LayoutError> {
+        if let Some(why) = self.doubts.get(environment) {
+            return Err(LayoutError::Doubtful {
+                app: self.name.clone(),
+                environment: environment.to_owned(),
+                why: why.clone(),
+            });
+        }
         let places = self.places.get(environment).filter(|places| !places.is_empty());
-        places.map(Vec::as_slice).ok_or_else(|| LayoutError::NoEnvironment {
+        let places = places.map(Vec::as_slice).or_else(|| self.places_in_folder(environment));
+        places.ok_or_else(|| LayoutError::NoEnvironment {
             app: self.name.clone(),
             environment: environment.to_owned(),
             known: self.places.keys().cloned().collect(),
         })
     }
-}
 
-/// The last folder of a base path names the app.
-fn last_folder(base_path: &str) -> &str {
-    base_path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("app")
-}
-
-/// The base path, the environment and the folder of the overlay that a kustomization makes.
-fn overlay_of(path: &str) -> Option<(&str, &str, &str)> {
-    let (folder, file) = path.rsplit_once('/')?;
-    if !KUSTOMIZATIONS.contains(&file) {
-        return None;
+    /// Returns what the pages of repositories show of it.
+    pub fn summary(&self) -> FoundApp {
+        FoundApp {
+            name: self.name.clone(),
+            base_path: self.base_path.clone(),
+            layout: self.layout.words().to_owned(),
+            environments: self.places.keys().cloned().collect(),
+        }
     }
-    let (holder, environment) = folder.rsplit_once('/')?;
-    let (base_path, holder) = holder.rsplit_once('/').unwrap_or(("", holder));
-    HOLDERS.contains(&holder).then_some((base_path, environment, folder))
+
+    fn places_in_folder(&self, name: &str) -> Option<&[Place]> {
+        let is_named = |place: &Place| place.folder.as_deref().is_some_and(|folder| last_of(folder) == name);
+        self.places.values().map(Vec::as_slice).find(|places| matches!(places, [one] if is_named(one)))
+    }
 }
 
-fn rank(path: &str) -> Option<usize> {
-    KUSTOMIZATIONS.iter().position(|name| path.ends_with(&format!("/{name}")))
+impl Layout {
+    /// Returns how it is called.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Kustomize => "kustomize overlays",
+            Self::Helm => "Helm values",
+            Self::Plain => "plain manifests",
+            Self::Applications => "Applications",
+            Self::ApplicationSet => "inputs of an ApplicationSet",
+        }
+    }
+}
+
+impl Carrier {
+    /// Returns whether what this one holds travels to the other: the same role and the same field. In which document a
+    /// field is does not count: objects are called otherwise in every environment.
+    pub fn pairs_with(&self, other: &Self) -> bool {
+        let is_same = match (&self.what, &other.what) {
+            (What::Images, What::Images) | (What::File, What::File) => true,
+            (What::Field(field), What::Field(theirs)) => {
+                field.path == theirs.path || is_of_element(field) && is_of_element(theirs)
+            }
+            _ => false,
+        };
+        is_same && self.role == other.role
+    }
+}
+
+/// Returns why a layout's pattern is none.
+pub(in crate::git) fn is_pattern(rule: &LayoutRule) -> Result<(), String> {
+    patterns::Pattern::compile(rule).map(|_| ())
+}
+
+/// Whether a field is of an element of an ApplicationSet's list, whose role says which.
+fn is_of_element(field: &Field) -> bool {
+    let Document::Where(conditions) = &field.document else { return false };
+    conditions.iter().any(|(_, text)| text == "ApplicationSet")
+}
+
+/// The folder that a path is in, and its last part.
+pub(in crate::git) fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or(("", path))
+}
+
+pub(in crate::git) fn last_of(path: &str) -> &str {
+    split(path).1
+}
+
+pub(in crate::git) fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+/// A path's folders from the inside out, itself first, without the root.
+pub(in crate::git) fn upwards(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path).filter(|it| !it.is_empty()), |it| it.rsplit_once('/').map(|(up, _)| up))
 }
 
 fn listed(names: &[String]) -> String {

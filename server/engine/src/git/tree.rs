@@ -9,6 +9,8 @@ use model::{Timestamp, plan::CommitRef};
 const LARGEST: usize = 5_000_000;
 /// More entries are not walked through.
 const MOST_ENTRIES: usize = 200_000;
+/// Folders that lie deeper are not looked into.
+const DEEPEST: usize = 100;
 
 /// The files of a repository at one commit.
 pub struct Tree<'r> {
@@ -61,6 +63,8 @@ pub enum TreeError {
     TooLarge { path: String, bytes: usize },
     #[error("the repository has more than {MOST_ENTRIES} files and folders, which are not all looked at")]
     TooMany,
+    #[error("{path} lies more than {DEEPEST} folders deep, where nothing is looked at")]
+    TooDeep { path: String },
     #[error("{path} cannot be read: {}", reason.message())]
     Object { path: String, reason: git2::Error },
 }
@@ -112,6 +116,11 @@ impl<'r> Tree<'r> {
         let touch = Touch::of(&self.repository.find_commit(commit).ok()?, None);
         let Touch { commit, subject, author, at, .. } = touch;
         Some(CommitRef { id: commit.to_string(), subject, author, at })
+    }
+
+    /// Returns the id of all of its files: what is read of them may be kept by it.
+    pub fn root(&self) -> Oid {
+        self.root.id()
     }
 
     /// Reads a file.
@@ -166,6 +175,29 @@ impl<'r> Tree<'r> {
         refuse_links(path, entry.filemode())?;
         let found = Entry { id: entry.id(), executable: entry.filemode() == 0o100_755 };
         Ok(entry.kind().map(|kind| (kind, found)))
+    }
+
+    /// Returns whether a revision names a commit here: a branch, also of the remote, a tag or a commit. What is empty, or a
+    /// pattern of versions, is not judged.
+    pub fn knows(&self, revision: &str) -> bool {
+        let is_pattern = revision.contains(['*', '^', '~', '>', '<', '=', ' ', '@']);
+        is_pattern || revision.is_empty() || self.commit_of(revision).is_some()
+    }
+
+    /// Returns whether a revision is the commit that this tree is of, as far as is known.
+    pub fn is_at(&self, revision: &str) -> bool {
+        revision.is_empty() || revision == "HEAD" || self.commit_of(revision) == Some(self.commit)
+    }
+
+    fn commit_of(&self, revision: &str) -> Option<Oid> {
+        let names = [revision.to_owned(), format!("origin/{revision}")];
+        let commit = |name: &String| self.repository.revparse_single(name).and_then(|it| it.peel_to_commit());
+        names.iter().find_map(|name| commit(name).ok()).map(|it| it.id())
+    }
+
+    /// Returns whether something is at a path, of which nothing is read.
+    pub fn has(&self, path: &str) -> bool {
+        check(path).is_ok() && self.root.get_path(Path::new(path)).is_ok()
     }
 
     /// Returns all files below a folder, in the order of their paths, and what else is there, each with a sentence.
@@ -232,6 +264,8 @@ impl<'r> Tree<'r> {
             let path = join(path, name);
             if let Err(error) = refuse_links(&path, entry.filemode()) {
                 found.1.push(error);
+            } else if path.matches('/').count() >= DEEPEST {
+                found.1.push(TreeError::TooDeep { path });
             } else if entry.kind() == Some(ObjectType::Tree) {
                 let folder = self.repository.find_tree(entry.id());
                 let folder = folder.map_err(|reason| TreeError::Object { path: path.clone(), reason })?;
@@ -245,7 +279,8 @@ impl<'r> Tree<'r> {
 }
 
 impl Touch {
-    fn of(commit: &git2::Commit<'_>, before: Option<Oid>) -> Self {
+    /// Tells who changed what when.
+    pub(super) fn of(commit: &git2::Commit<'_>, before: Option<Oid>) -> Self {
         let author = commit.author();
         Self {
             commit: commit.id(),
@@ -258,7 +293,7 @@ impl Touch {
 }
 
 /// What anybody may have written, as one line.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 

@@ -6,6 +6,7 @@ use engine::{
     audit::{self, watch_policies},
     db::Db,
     fleet::{
+        apps::AppRules,
         environment::Environments,
         index::{Change, Index},
     },
@@ -21,7 +22,7 @@ const CHANGES: &str = "SELECT count(*) FROM audit_events WHERE verb = 'change_po
 /// changes.
 async fn see(db: &Db, texts: &[&str], changes: i64) {
     let environments = Environments::default();
-    let (index, mut indexer) = Index::new([], environments, Metrics::default());
+    let (index, mut indexer) = Index::new([], environments, AppRules::default(), Metrics::default());
     let replicas = async {
         let one = watch_policies(db.clone(), index.clone());
         let other = watch_policies(db.clone(), index.clone());

@@ -4,7 +4,17 @@ use super::*;
 use crate::access::policy::ProjectRole;
 
 const PLANE: &str = "lab";
-const VERBS: [Verb; 6] = [Verb::Get, Verb::Refresh, Verb::Sync, Verb::Terminate, Verb::Export, Verb::Delete];
+const VERBS: [Verb; 9] = [
+    Verb::Get,
+    Verb::Refresh,
+    Verb::Sync,
+    Verb::Update,
+    Verb::Promote,
+    Verb::RollBack,
+    Verb::Terminate,
+    Verb::Export,
+    Verb::Delete,
+];
 
 /// The roles that the demo has, in short.
 const ARGO_CD: &str = "
@@ -246,4 +256,32 @@ fn a_broken_policy_changes_nothing() {
     let rights = rights(ARGO_CD, OWN);
     assert_eq!(rights.with_argo_cd(PLANE, &data("p, x")).expect_err("broken").number, 1);
     assert_eq!(rights.with_own(PLANE, data("\ng, x")).expect_err("broken").number, 2);
+}
+
+#[test]
+fn without_lines_for_them_who_may_sync_and_update_the_target_may_promote_and_roll_back() {
+    let argo_cd = "p, both, applications, *, shop/*, allow\np, half, applications, get, shop/*, allow\n\
+                   p, half, applications, sync, shop/*, allow";
+    let rights = rights(argo_cd, "");
+    for verb in [Verb::Promote, Verb::RollBack] {
+        assert!(may(&rights, &person(&["both"]), verb, "prod"));
+        assert!(matches!(
+            on_application(&rights, &person(&["half"]), verb, "prod"),
+            Err(AppError::Forbidden { .. })
+        ));
+    }
+}
+
+#[test]
+fn lines_for_promotions_and_rollbacks_decide_alone_each_for_its_own() {
+    let argo_cd = "p, devs, applications, *, */*, allow";
+    let own =
+        "p, devs, promotions, create, staging/*/*, allow\np, managers, promotions, create, prod/*/*, allow";
+    let rights = rights(argo_cd, own);
+    assert!(may(&rights, &person(&["devs"]), Verb::Promote, "staging"));
+    assert!(!may(&rights, &person(&["devs"]), Verb::Promote, "prod"));
+    assert!(may(&rights, &person(&["managers"]), Verb::Promote, "prod"));
+    assert!(may(&rights, &person(&["devs"]), Verb::RollBack, "prod"), "no line speaks of rollbacks");
+    let scoped = token(&["devs"], &["promotions, create, staging/shop/other"]);
+    assert!(!may(&rights, &scoped, Verb::Promote, "staging"), "a token does what it was made for alone");
 }

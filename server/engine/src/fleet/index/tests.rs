@@ -28,8 +28,12 @@ impl Fleet {
             server: "https://mgmt".into(),
             listed: false,
         };
-        let (index, indexer) =
-            Index::new([("lab".to_owned(), plane)], Environments::default(), Metrics::default());
+        let (index, indexer) = Index::new(
+            [("lab".to_owned(), plane)],
+            Environments::default(),
+            AppRules::default(),
+            Metrics::default(),
+        );
         let mut fleet = Self { index, indexer };
         let registration = |name: &str| Registration {
             name: name.into(),
@@ -482,3 +486,5 @@ fn a_cursor_goes_through_all_rows_once_whatever_comes_meanwhile() {
     let expected: Vec<_> = (10..40).map(|number| format!("app-{number}")).collect();
     assert_eq!(seen, expected);
 }
+
+mod matrix;

@@ -10,7 +10,6 @@ use super::{
     hash::{Digest, hash_of},
     history::History,
     introduce::introduce,
-    pairs::carriers,
     past::Past,
     row::{self, Made},
 };
@@ -133,7 +132,7 @@ fn app_row(
     asked: &AppAsk,
     files: &mut Files<'_>,
 ) -> Result<(PlanKind, Made), PlanError> {
-    let app = app_of(ask.found, &asked.app)?;
+    let app = &app_of(ask.found, ask.tree, &asked.app)?;
     if let Some(why) = &asked.skip {
         return Ok((PlanKind::Promote, left_out(ask, asked, why.clone())));
     }
@@ -180,8 +179,7 @@ fn later(
     if asked.take_latest || source.commit() == ask.tree.commit() {
         return Ok(None);
     }
-    let carriers: Vec<_> =
-        app.places(ask.from)?.iter().flat_map(|place| carriers(app, ask.rules, place)).collect();
+    let carriers: Vec<_> = app.places(ask.from)?.iter().flat_map(|place| place.carriers.clone()).collect();
     let past = Past::new(ask.tree, ask.history, &carriers);
     if past.state_at(source.commit()) == past.state_at(ask.tree.commit()) {
         return Ok(None);
@@ -193,7 +191,7 @@ fn later(
 
 /// A row without any effect.
 fn left_out(ask: &Promotion<'_>, asked: &AppAsk, why: String) -> Made {
-    let app = app_of(ask.found, &asked.app);
+    let app = ask.found.app(&asked.app);
     let name = |it: Result<&App, LayoutError>| it.map_or_else(|_| asked.app.clone(), |it| it.name.clone());
     let outcome = RowOutcome::Skipped { why };
     let base_path = app.as_ref().map_or_else(|_| asked.app.clone(), |it| it.base_path.clone());

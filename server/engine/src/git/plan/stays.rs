@@ -113,7 +113,7 @@ impl Differences<'_> {
                 source: shown(&it.before),
                 target: shown(&it.after),
                 why: "not listed as what travels".to_owned(),
-                expected: expected(self.rules, self.app, role, &it.path.to_string()),
+                expected: self.rules.is_expected(self.app, role, Some(&it.path.to_string())).is_some(),
                 field: Some(field),
             }
         };
@@ -140,7 +140,7 @@ impl Differences<'_> {
             source: id(source),
             target: id(target),
             why: why.to_owned(),
-            expected: expected(self.rules, self.app, role, ""),
+            expected: self.rules.is_expected(self.app, role, None).is_some(),
         }
     }
 
@@ -194,16 +194,4 @@ pub(super) fn listed(tree: &Tree<'_>, place: &Place) -> Result<(Listed, Vec<Tree
 fn role_of(place: &Place, path: &str, role: &str) -> String {
     let carrier = place.carriers.iter().find(|it| it.file == path);
     carrier.map_or(role, |it| it.role.as_str()).to_owned()
-}
-
-/// Whether a difference is one that environments are there for.
-fn expected(rules: &Rules, _app: &App, file: &str, field: &str) -> bool {
-    // To be replaced by `Rules::is_expected`.
-    const EXPECTED: [&str; 5] = ["namespace", "namePrefix", "nameSuffix", "replicas", "labels"];
-    let first = field.split(['.', '[']).next().unwrap_or_default();
-    let matches = |glob: &str, text: &str| {
-        glob.is_empty() || globset::Glob::new(glob).is_ok_and(|it| it.compile_matcher().is_match(text))
-    };
-    EXPECTED.contains(&first)
-        || rules.expected.iter().any(|it| matches(&it.file, file) && matches(&it.field, field))
 }

@@ -1,0 +1,448 @@
+//! Plans for the fleet: what is asked for in terms of apps becomes a plan of their repository, and the fleet says what of
+//! it was verified, what it reaches, and what its Applications would become. Nothing here changes anything.
+
+mod fleet;
+mod reach;
+mod rendered;
+mod states;
+mod store;
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use git2::Oid;
+use model::{
+    Actor, AppError, Timestamp,
+    apps::{CellId, Comparison, Difference},
+    plan::{
+        AskPlan, AskPromotion, AskRollback, EarlierStates, Plan, PlanDetail, PlanRow, RowOutcome, Standing,
+    },
+    status::Environment,
+};
+
+pub use store::prune;
+
+use self::{fleet::Asked, store::Kept};
+use crate::{
+    Error, Result,
+    access::Verb,
+    db::Db,
+    fleet::{
+        app::lacks_to_introduce,
+        detail::Details,
+        index::{Index, Row, Snapshot},
+    },
+    git::{
+        layout::discover,
+        mirror::{MirrorError, MirrorPath},
+        plan::{self, AppAsk, History, PlanError, Planned, Promotion, RollbackAsk, Walk},
+        remote,
+        rules::Rules,
+        tree::{Tree, TreeError},
+    },
+    render::Renderer,
+    repositories::{Facts, Repositories, blocking},
+};
+
+/// How old what was fetched may be when a plan is made, and when one is only looked at.
+const FRESH_TO_MAKE: Duration = Duration::from_secs(5);
+const FRESH_TO_LOOK: Duration = Duration::from_secs(30);
+/// How many commits one question to the history walks through.
+const MOST_COMMITS: usize = 20_000;
+
+/// Makes plans; a cheap handle.
+#[derive(Clone)]
+pub struct Planner {
+    pub db: Db,
+    pub index: Index,
+    pub details: Details,
+    pub repositories: Repositories,
+    pub renderer: Renderer,
+}
+
+/// A plan of a repository, and where it was made.
+struct Made {
+    asked: Asked,
+    planned: Planned,
+    mirror: MirrorPath,
+    head: Oid,
+}
+
+impl Planner {
+    /// Computes a plan without keeping it.
+    ///
+    /// # Errors
+    /// What is not there for this actor, what cannot be planned, and a repository that cannot be read.
+    pub async fn preview(&self, actor: &Actor, ask: AskPlan) -> Result<PlanDetail> {
+        let kept = self.make(actor, ask, FRESH_TO_LOOK).await?;
+        Ok(self.detail(actor, kept, Standing::Valid))
+    }
+
+    /// Computes a plan and keeps it.
+    ///
+    /// # Errors
+    /// As [`Planner::preview`].
+    pub async fn make_and_keep(&self, actor: &Actor, ask: AskPlan) -> Result<PlanDetail> {
+        let made = self.make(actor, ask, FRESH_TO_MAKE).await?;
+        store::keep(&self.db, actor, &made).await?;
+        let kept = store::find(&self.db, &made.plan.hash).await?.unwrap_or(made);
+        Ok(self.detail(actor, kept, Standing::Valid))
+    }
+
+    /// Returns a kept plan, and whether it still holds.
+    ///
+    /// # Errors
+    /// There is none, or it has an app that the actor may not see.
+    pub async fn find(&self, actor: &Actor, hash: &str) -> Result<PlanDetail> {
+        let absent = || Error::Answer(AppError::NotFound { what: format!("Plan {hash:.12}") });
+        let kept = store::find(&self.db, hash).await?.ok_or_else(absent)?;
+        // Whoever may not see all of its apps learns of none: a plan is one whole.
+        let seen = self.index.load().seen_by(actor);
+        if !self.may_see(&seen, &kept.plan, &kept.ask) {
+            return Err(absent());
+        }
+        let standing = self.standing(actor, &kept).await;
+        Ok(self.detail(actor, kept, standing))
+    }
+
+    /// Returns the states that an app had in an environment.
+    ///
+    /// # Errors
+    /// The app is not there, for this actor.
+    pub async fn earlier_states(&self, actor: &Actor, id: &CellId) -> Result<EarlierStates> {
+        states::earlier_states(self, actor, id).await
+    }
+
+    /// Tells what differs between two environments of an app.
+    ///
+    /// # Errors
+    /// As [`Planner::preview`].
+    pub async fn compare(&self, actor: &Actor, slug: &str, from: &str, to: &str) -> Result<Comparison> {
+        let only = vec![slug.to_owned()];
+        let ask = AskPromotion {
+            apps: only.clone(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            take_latest: only.clone(),
+            overwrite: only,
+        };
+        let made = self.plan(actor, &AskPlan::Promote(ask), FRESH_TO_LOOK).await?;
+        let Plan { rows, commit, .. } = made.planned.plan;
+        let row = rows.into_iter().next().ok_or_else(|| Error::Bug("a plan without its app".into()))?;
+        match row.outcome {
+            RowOutcome::Skipped { why } => Err(AppError::Conflict { why }.into()),
+            _ => Ok(comparison(row, slug, (from, to), commit)),
+        }
+    }
+
+    /// Computes a plan, and what the fleet adds to it.
+    async fn make(&self, actor: &Actor, ask: AskPlan, max_age: Duration) -> Result<Kept> {
+        let mut made = self.plan(actor, &ask, max_age).await?;
+        let snapshot = self.index.load();
+        let reached = reach::reached(&snapshot, &made).await?;
+        let specs = rendered::read_specs(self, &reached).await;
+        rendered::warn_of_overrides(&mut made, &reached, &specs);
+        let rendered = rendered::render(self, &snapshot, &made, &reached, &specs).await;
+        Ok(Kept {
+            ask,
+            plan: made.planned.plan,
+            reached,
+            rendered,
+            asked_by: actor.name.clone(),
+            asked_at: now(),
+        })
+    }
+
+    /// Computes what the repository says. `max_age` is how old the mirror may be.
+    async fn plan(&self, actor: &Actor, ask: &AskPlan, max_age: Duration) -> Result<Made> {
+        let seen = self.index.load().seen_by(actor);
+        let asked = fleet::ask(&seen, self.repositories.order(), ask, now())?;
+        let (mirror, head, late) = self.newest(&asked.lead, max_age).await?;
+        let facts = self.repositories.book().facts_of(&asked.lead).cloned();
+        let rules = Arc::new(self.repositories.rules().clone());
+        let (at, question) = (mirror.clone(), asked.clone());
+        let work = move || plan_in(&at, head, &rules, facts.as_deref(), &question);
+        let mut planned = blocking(work).await??;
+        planned.plan.repository = Some(remote::shown(&asked.lead.repo_url));
+        planned.plan.warnings.extend(asked.warnings.iter().cloned());
+        planned.plan.warnings.extend(late);
+        Ok(Made { asked, planned, mirror, head })
+    }
+
+    /// Fetches the repository; where that fails, what was fetched before has to do, and the plan says so.
+    async fn newest(&self, lead: &Row, max_age: Duration) -> Result<(MirrorPath, Oid, Option<String>)> {
+        match self.repositories.fresh(lead, max_age).await {
+            Ok((mirror, head)) => Ok((mirror, head, None)),
+            Err(error) => {
+                let late = format!(
+                    "The repository could not be fetched just now, so this is planned on what was there before: {error}"
+                );
+                let known = self.repositories.known(lead).await;
+                let (mirror, head) = known.map_err(|_| Error::from(error))?;
+                Ok((mirror, head, Some(late)))
+            }
+        }
+    }
+
+    /// Tells whether a kept plan still holds, by computing it again.
+    async fn standing(&self, actor: &Actor, kept: &Kept) -> Standing {
+        match self.plan(actor, &kept.ask, FRESH_TO_LOOK).await {
+            Ok(made) if made.planned.plan.hash == kept.plan.hash => Standing::Valid,
+            Ok(made) => Standing::Stale { why: why_stale(&kept.plan, &made.planned.plan) },
+            Err(error) => Standing::NotKnown { why: error.into_answer(actor).to_string() },
+        }
+    }
+
+    fn may_see(&self, seen: &Snapshot, plan: &Plan, ask: &AskPlan) -> bool {
+        let order = self.repositories.order();
+        let is_there = |slug: &str, environment: &str| {
+            let rank = fleet::rank_of(order, environment).ok();
+            let app = fleet::find(seen, order, slug).ok();
+            rank.zip(app).is_some_and(|(rank, app)| !app.rows[rank].is_empty())
+        };
+        plan.rows.iter().all(|row| {
+            let slug = row.slug.as_deref().unwrap_or(&row.app);
+            match ask {
+                AskPlan::Promote(it) => is_there(slug, &it.from),
+                AskPlan::Rollback(it) => is_there(slug, &it.environment),
+            }
+        })
+    }
+
+    /// Draws a plan for an actor: of what it reaches, what they may see.
+    fn detail(&self, actor: &Actor, kept: Kept, standing: Standing) -> PlanDetail {
+        let snapshot = self.index.load();
+        let seen = snapshot.seen_by(actor);
+        let denied = self.denied(&snapshot, actor, &kept);
+        let target = match &kept.ask {
+            AskPlan::Promote(it) => &it.to,
+            AskPlan::Rollback(it) => &it.environment,
+        };
+        let order = self.repositories.order();
+        let target = order.iter().find(|it| it.name() == Some(target)).cloned();
+        let visible = |it: &model::plan::RenderedApplication| seen.row(&it.application).is_some();
+        PlanDetail {
+            now: now(),
+            target: target.unwrap_or(Environment::Unknown { why: "the settings do not name it".into() }),
+            touched: reach::touched(&seen, &kept.reached),
+            rendered: kept.rendered.into_iter().filter(visible).collect(),
+            plan: kept.plan,
+            ask: kept.ask,
+            asked_by: kept.asked_by,
+            asked_at: kept.asked_at,
+            standing,
+            denied,
+        }
+    }
+
+    /// What the actor lacks to carry a plan out; none where nothing would change.
+    fn denied(&self, snapshot: &Snapshot, actor: &Actor, kept: &Kept) -> Option<String> {
+        let order = self.repositories.order();
+        let lacks = |verb| move |row: &Arc<Row>| snapshot.rights.lacks(actor, verb, &snapshot.object_of(row));
+        kept.plan.rows.iter().filter(|row| row.outcome == RowOutcome::Moves).find_map(|row| {
+            let app = fleet::find(snapshot, order, row.slug.as_deref().unwrap_or(&row.app)).ok()?;
+            match &kept.ask {
+                AskPlan::Rollback(it) => {
+                    let rank = fleet::rank_of(order, &it.environment).ok()?;
+                    app.rows[rank].iter().find_map(|row| lacks(Verb::RollBack)(row))
+                }
+                AskPlan::Promote(it) => {
+                    let (from, to) =
+                        (fleet::rank_of(order, &it.from).ok()?, fleet::rank_of(order, &it.to).ok()?);
+                    match (&app.rows[to][..], app.rows[from].first()) {
+                        ([], Some(source)) => lacks_to_introduce(snapshot, actor, source, &it.to),
+                        (targets, _) => targets.iter().find_map(|row| lacks(Verb::Promote)(row)),
+                    }
+                }
+            }
+        })
+    }
+}
+
+/// Why the repository has no plan for what is asked.
+#[derive(Debug, thiserror::Error)]
+enum Unplanned {
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("how {app} is laid out in its repository is not understood: see Repositories")]
+    NotUnderstood { app: String },
+}
+
+impl From<Unplanned> for Error {
+    fn from(error: Unplanned) -> Self {
+        let why = sentence(&error.to_string());
+        match error {
+            Unplanned::Mirror(error) => error.into(),
+            Unplanned::Tree(TreeError::Revision { revision, .. }) => {
+                Self::Answer(AppError::NotFound { what: format!("Revision {revision:.40}") })
+            }
+            _ => Self::Answer(AppError::Conflict { why }),
+        }
+    }
+}
+
+/// Plans what is asked for at a commit. Blocks.
+fn plan_in(
+    mirror: &MirrorPath,
+    head: Oid,
+    rules: &Rules,
+    facts: Option<&Facts>,
+    asked: &Asked,
+) -> Result<Planned, Unplanned> {
+    with_facts(mirror, head, rules, facts, |tree, facts, history| match &asked.ask {
+        AskPlan::Promote(ask) => promote(tree, facts, history, asked, ask),
+        AskPlan::Rollback(ask) => roll_back(tree, facts, history, asked, ask),
+    })
+}
+
+/// Opens a repository at a commit, with what is found in it there. Blocks.
+fn with_facts<T>(
+    mirror: &MirrorPath,
+    head: Oid,
+    rules: &Rules,
+    facts: Option<&Facts>,
+    work: impl FnOnce(&Tree<'_>, &Facts, &dyn History) -> Result<T, Unplanned>,
+) -> Result<T, Unplanned> {
+    let repository = mirror.open()?;
+    let tree = Tree::at(&repository, &head.to_string())?;
+    let history = Walk::new(&repository, MOST_COMMITS);
+    // The background has mostly been at this commit before.
+    if let Some(facts) = facts.filter(|facts| facts.head == head) {
+        return work(&tree, facts, &history);
+    }
+    let (rules, _) = rules.read(&tree);
+    let found = discover(&tree, &rules)?;
+    work(&tree, &Facts::without_history(head, rules, found), &history)
+}
+
+fn promote(
+    tree: &Tree<'_>,
+    facts: &Facts,
+    history: &dyn History,
+    asked: &Asked,
+    ask: &AskPromotion,
+) -> Result<Planned, Unplanned> {
+    let apps = asked.apps.iter().map(|app| app_ask(facts, app, ask));
+    Ok(plan::promote(&Promotion {
+        tree,
+        rules: &facts.rules,
+        found: &facts.found,
+        history,
+        from: &ask.from,
+        to: &ask.to,
+        apps: apps.collect::<Result<_, Unplanned>>()?,
+    })?)
+}
+
+fn roll_back(
+    tree: &Tree<'_>,
+    facts: &Facts,
+    history: &dyn History,
+    asked: &Asked,
+    ask: &AskRollback,
+) -> Result<Planned, Unplanned> {
+    let app = asked.apps.first().and_then(|app| base_path_of(facts, &app.target));
+    let app = app.ok_or_else(|| Unplanned::NotUnderstood { app: ask.app.clone() })?;
+    let earlier = Tree::at(tree.repository(), &ask.revision)?;
+    let mut planned = plan::rollback(&RollbackAsk {
+        tree,
+        rules: &facts.rules,
+        found: &facts.found,
+        history,
+        app,
+        environment: &ask.environment,
+        earlier: &earlier,
+        whole_path: ask.whole_path,
+    })?;
+    for row in &mut planned.plan.rows {
+        row.slug = Some(ask.app.clone());
+    }
+    Ok(planned)
+}
+
+fn app_ask(facts: &Facts, app: &fleet::AskedApp, ask: &AskPromotion) -> Result<AppAsk, Unplanned> {
+    let base_path = base_path_of(facts, &app.source);
+    let mut skip = app.skip.clone();
+    if base_path.is_none() && skip.is_none() {
+        if ask.apps.len() == 1 {
+            return Err(Unplanned::NotUnderstood { app: app.slug.clone() });
+        }
+        skip = Some("How it is laid out in its repository is not understood: see Repositories.".into());
+    }
+    Ok(AppAsk {
+        app: base_path.map_or_else(|| app.name.clone(), str::to_owned),
+        slug: Some(app.slug.clone()),
+        source: app.commit,
+        take_latest: ask.take_latest.contains(&app.slug),
+        overwrite: ask.overwrite.contains(&app.slug),
+        verified: app.verified.clone(),
+        skip,
+        overrides: Vec::new(),
+    })
+}
+
+fn base_path_of<'a>(facts: &'a Facts, rows: &[Arc<Row>]) -> Option<&'a str> {
+    rows.iter().find_map(|row| facts.place_of(row)).map(|(app, _)| app.base_path.as_str())
+}
+
+fn comparison(row: PlanRow, slug: &str, (from, to): (&str, &str), commit: String) -> Comparison {
+    let travels = row.moves.into_iter().map(|it| Difference {
+        file: it.file,
+        field: Some(it.field),
+        from: it.after,
+        to: it.before,
+        why: String::new(),
+    });
+    let stays = row.stays.into_iter().map(|it| {
+        let difference =
+            Difference { file: it.file, field: it.field, from: it.source, to: it.target, why: it.why };
+        (it.expected, difference)
+    });
+    let (expected, unlisted): (Vec<_>, Vec<_>) = stays.partition(|(expected, _)| *expected);
+    let only = |list: Vec<(bool, Difference)>| list.into_iter().map(|(_, it)| it).collect();
+    Comparison {
+        slug: slug.to_owned(),
+        name: row.app,
+        from: from.to_owned(),
+        to: to.to_owned(),
+        commit,
+        travels: travels.collect(),
+        unlisted: only(unlisted),
+        expected: only(expected),
+    }
+}
+
+/// Says what is different now, as far as it can be told.
+fn why_stale(before: &Plan, now: &Plan) -> String {
+    let name = |row: &PlanRow| row.app.clone();
+    let changed: BTreeSet<_> = before
+        .rows
+        .iter()
+        .zip(&now.rows)
+        .filter(|(before, now)| (&before.outcome, &before.moves) != (&now.outcome, &now.moves))
+        .map(|(_, now)| name(now))
+        .collect();
+    let at = format!("at commit {:.7}", now.commit);
+    if before.rows.len() != now.rows.len() {
+        return format!("Other apps are in {} now, {at}.", now.from);
+    }
+    if changed.is_empty() {
+        return format!("What it read has changed since, {at}; what would move has not.");
+    }
+    let changed: Vec<_> = changed.into_iter().take(5).collect();
+    format!("Something else would happen to {} now, {at}.", changed.join(", "))
+}
+
+/// A sentence of an answer begins with a capital and ends with a full stop.
+fn sentence(text: &str) -> String {
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
+}
+
+fn now() -> Timestamp {
+    jiff::Timestamp::now().into()
+}

@@ -1,0 +1,218 @@
+//! What is asked for, in terms of the fleet: which Applications it concerns, and what of the source was verified.
+
+use std::sync::Arc;
+
+use git2::Oid;
+use model::{
+    AppError, AppResult, Timestamp,
+    apps::CellState,
+    plan::{AskPlan, AskPromotion, AskRollback, Verified},
+    status::{Environment, Sync},
+};
+
+use crate::{
+    fleet::{
+        index::{Row, Snapshot},
+        matrix::{self, Gathered, state_of},
+        view,
+    },
+    repositories::followed_by,
+};
+
+/// What is asked for, found in the fleet.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub ask: AskPlan,
+    /// Names the repository and the branch that is planned on.
+    pub lead: Arc<Row>,
+    pub apps: Vec<AskedApp>,
+    /// What a person should know of the way that is asked for.
+    pub warnings: Vec<String>,
+}
+
+/// An app of what is asked for.
+#[derive(Clone, Debug)]
+pub struct AskedApp {
+    pub slug: String,
+    pub name: String,
+    /// Its Applications in the environment that values come from; of a rollback, none.
+    pub source: Vec<Arc<Row>>,
+    /// Those in the environment that changes.
+    pub target: Vec<Arc<Row>>,
+    pub verified: Verified,
+    /// The commit that is verified.
+    pub commit: Option<Oid>,
+    /// Why it is left out.
+    pub skip: Option<String>,
+}
+
+/// Finds what is asked for among what the actor may see.
+///
+/// # Errors
+/// An environment or an app that is not there, for this actor.
+pub fn ask(seen: &Snapshot, order: &[Environment], ask: &AskPlan, now: Timestamp) -> AppResult<Asked> {
+    match ask {
+        AskPlan::Promote(it) => ask_promotion(seen, order, it, now),
+        AskPlan::Rollback(it) => ask_rollback(seen, order, it),
+    }
+}
+
+fn ask_promotion(
+    seen: &Snapshot,
+    order: &[Environment],
+    ask: &AskPromotion,
+    now: Timestamp,
+) -> AppResult<Asked> {
+    let (from, to) = (rank_of(order, &ask.from)?, rank_of(order, &ask.to)?);
+    if from == to {
+        let why = format!("{} to itself is no promotion: name two environments.", ask.from);
+        return Err(AppError::Invalid { field: "to".into(), why });
+    }
+    let chosen: Vec<Gathered<'_>> = if ask.apps.is_empty() {
+        let (apps, _) = matrix::gather(seen, order);
+        apps.into_iter().filter(|app| !app.rows[from].is_empty() && !app.rows[to].is_empty()).collect()
+    } else {
+        ask.apps.iter().map(|slug| find(seen, order, slug)).collect::<AppResult<_>>()?
+    };
+    let is_single = chosen.len() == 1;
+    let mut apps = Vec::new();
+    for app in &chosen {
+        let slug = seen.slugs.of(app.key).unwrap_or(app.name);
+        let source = owned(&app.rows[from]);
+        if source.is_empty() {
+            return Err(AppError::NotFound { what: format!("{slug} in {}", ask.from) });
+        }
+        let (verified, commit) = verify(seen, &source, &ask.from, now);
+        let takes_latest = ask.take_latest.iter().any(|it| it == slug);
+        let mut skip = match &verified {
+            Verified::Not { why } if !takes_latest => Some(format!("Not verified: {why}")),
+            _ => None,
+        };
+        if app.rows[to].is_empty() && !is_single {
+            skip = Some(format!("It is not in {} yet: introduce it by a plan of its own.", ask.to));
+        }
+        apps.push(AskedApp {
+            slug: slug.to_owned(),
+            name: app.name.to_owned(),
+            target: owned(&app.rows[to]),
+            commit: commit.filter(|_| !takes_latest),
+            source,
+            verified,
+            skip,
+        });
+    }
+    let lead = lead_of(&apps)?;
+    for app in &mut apps {
+        app.skip = app.skip.take().or_else(|| strays(&lead, app));
+    }
+    let warnings = warnings_of_way(order, from, to);
+    Ok(Asked { ask: AskPlan::Promote(ask.clone()), lead, apps, warnings })
+}
+
+fn ask_rollback(seen: &Snapshot, order: &[Environment], ask: &AskRollback) -> AppResult<Asked> {
+    let rank = rank_of(order, &ask.environment)?;
+    let app = find(seen, order, &ask.app)?;
+    let target = owned(&app.rows[rank]);
+    if target.is_empty() {
+        return Err(AppError::NotFound { what: format!("{} in {}", ask.app, ask.environment) });
+    }
+    let asked = AskedApp {
+        slug: ask.app.clone(),
+        name: app.name.to_owned(),
+        source: Vec::new(),
+        target,
+        verified: Verified::NotKnown,
+        commit: None,
+        skip: None,
+    };
+    let lead = lead_of(std::slice::from_ref(&asked))?;
+    Ok(Asked { ask: AskPlan::Rollback(ask.clone()), lead, apps: vec![asked], warnings: Vec::new() })
+}
+
+/// Finds an app by its slug.
+pub fn find<'a>(seen: &'a Snapshot, order: &[Environment], slug: &str) -> AppResult<Gathered<'a>> {
+    matrix::find(seen, order, slug).ok_or_else(|| AppError::NotFound { what: format!("App {slug}") })
+}
+
+/// Returns the place of an environment in the order of promotions.
+pub fn rank_of(order: &[Environment], name: &str) -> AppResult<usize> {
+    let rank = order.iter().position(|it| it.name() == Some(name));
+    rank.ok_or_else(|| AppError::NotFound { what: format!("Environment {name}") })
+}
+
+fn owned(rows: &[&Arc<Row>]) -> Vec<Arc<Row>> {
+    rows.iter().map(|row| Arc::clone(row)).collect()
+}
+
+/// The first Application that comes from a Git repository says which one is planned on.
+fn lead_of(apps: &[AskedApp]) -> AppResult<Arc<Row>> {
+    let rows = apps.iter().flat_map(|app| app.target.iter().chain(&app.source));
+    rows.into_iter().find(|row| followed_by(row).is_some()).cloned().ok_or_else(|| AppError::Conflict {
+        why: "None of its Applications comes from a Git repository, so there is no file that could be changed: what a chart of a registry deploys is changed where its Application is defined.".into(),
+    })
+}
+
+/// Says why an app cannot be part of one commit on the lead's branch.
+fn strays(lead: &Row, app: &AskedApp) -> Option<String> {
+    let of_lead = followed_by(lead);
+    let other = app.source.iter().chain(&app.target).find(|row| followed_by(row) != of_lead)?;
+    Some(match (followed_by(other), &of_lead) {
+        (None, _) => format!("{} comes from a chart, and not from Git.", other.id.name),
+        (Some(it), Some(lead)) if it.repository == lead.repository => format!(
+            "{} follows {}, the others follow {}: a plan is one commit on one branch.",
+            other.id.name, it.revision, lead.revision
+        ),
+        _ => format!("{} comes from another repository: plan it by itself.", other.id.name),
+    })
+}
+
+/// Tells whether the source ran well, and at which commit (rules R2 and R3).
+fn verify(
+    seen: &Snapshot,
+    source: &[Arc<Row>],
+    environment: &str,
+    now: Timestamp,
+) -> (Verified, Option<Oid>) {
+    let not = |why: String| (Verified::Not { why }, None);
+    let worst = source.iter().max_by_key(|row| state_of(seen, row));
+    if let Some(row) = worst.filter(|row| state_of(seen, row) != CellState::Healthy) {
+        let state = state_of(seen, row).word();
+        let since = row.health_since.or(row.changed_at).map(|since| format!(" for {}", since.age(now)));
+        let reason = view::reason(seen, row, now);
+        let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+        return not(format!("{state} in {environment}{}{reason}", since.unwrap_or_default()));
+    }
+    if let Some(row) = source.iter().find(|row| row.sync != Sync::Synced) {
+        return not(format!("{} is not synced in {environment}", row.id.name));
+    }
+    let mut commits = source.iter().map(|row| row.revision.as_deref());
+    let first = commits.next().flatten();
+    if commits.any(|it| it != first) {
+        return not(format!(
+            "its Applications in {environment} run different commits; wait until they are even"
+        ));
+    }
+    match first.map(Oid::from_str) {
+        Some(Ok(commit)) => {
+            let since = source.iter().filter_map(|row| row.health_since).max();
+            (Verified::Healthy { since }, Some(commit))
+        }
+        _ => not(format!("Argo CD does not tell which commit {environment} runs")),
+    }
+}
+
+fn warnings_of_way(order: &[Environment], from: usize, to: usize) -> Vec<String> {
+    let name = |rank: usize| order[rank].name().unwrap_or_default();
+    match to {
+        _ if to < from => vec![format!(
+            "This goes against the order of promotions: {} comes before {}.",
+            name(to),
+            name(from)
+        )],
+        _ if to > from + 1 => {
+            let passed: Vec<_> = (from + 1..to).map(name).collect();
+            vec![format!("This skips {}: nothing of it was tried there.", passed.join(" and "))]
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,193 @@
+//! The states that an app had in an environment: what Git asked for, and how it went, from the history of syncs.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use model::{
+    Actor, AppError, Timestamp,
+    application::ApplicationId,
+    apps::{CellId, CellState},
+    plan::{CommitRef, EarlierState, EarlierStates, Move, Ran},
+    status::Health,
+};
+
+use super::{Planner, Unplanned, fleet};
+use crate::{
+    Result,
+    access::Verb,
+    fleet::{index::Row, matrix::state_of, view::application_row},
+    git::plan::{self, Earlier, StatesAsk},
+    history::{self, Past},
+    repositories::blocking,
+};
+
+/// How many states are looked for.
+const MOST: usize = 200;
+
+/// How many states a page shows.
+const SHOWN: usize = 50;
+
+/// Returns the states that an app had in an environment.
+pub async fn earlier_states(planner: &Planner, actor: &Actor, id: &CellId) -> Result<EarlierStates> {
+    let snapshot = planner.index.load();
+    let seen = snapshot.seen_by(actor);
+    let order = planner.repositories.order();
+    let rank = fleet::rank_of(order, &id.environment)?;
+    let app = fleet::find(&seen, order, &id.app)?;
+    let rows: Vec<_> = app.rows[rank].iter().map(|row| Arc::clone(row)).collect();
+    let absent = || AppError::NotFound { what: format!("{} in {}", id.app, id.environment) };
+    let lead = rows.first().ok_or_else(absent)?;
+    let told = told(planner, lead, &id.environment).await;
+    let (asked_for, note) = told.map_or_else(
+        |error| (Vec::new(), Some(error.into_answer(actor).to_string())),
+        |states| (states, None),
+    );
+    let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
+    let past = history::past_of(&planner.db, &ids).await?;
+    let is_healthy = rows.iter().all(|row| state_of(&seen, row) == CellState::Healthy);
+    let total = asked_for.len();
+    let mut states = with_history(asked_for, &past, Some(is_healthy));
+    states.truncate(SHOWN);
+    let now = super::now();
+    Ok(EarlierStates {
+        now,
+        slug: id.app.clone(),
+        name: app.name.to_owned(),
+        environment: order[rank].clone(),
+        applications: rows.iter().map(|row| application_row(&seen, row, now)).collect(),
+        states,
+        total: u32::try_from(total).unwrap_or(u32::MAX),
+        note,
+        denied: rows
+            .iter()
+            .find_map(|row| snapshot.rights.lacks(actor, Verb::RollBack, &snapshot.object_of(row))),
+    })
+}
+
+async fn told(planner: &Planner, lead: &Arc<Row>, environment: &str) -> Result<Vec<AskedFor>> {
+    let (mirror, head, _) = planner.newest(lead, super::FRESH_TO_LOOK).await?;
+    let facts = planner.repositories.book().facts_of(lead).cloned();
+    let rules = planner.repositories.rules().clone();
+    let (lead, environment) = (Arc::clone(lead), environment.to_owned());
+    Ok(blocking(move || {
+        super::with_facts(&mirror, head, &rules, facts.as_deref(), |tree, facts, history| {
+            let base_path = super::base_path_of(facts, std::slice::from_ref(&lead));
+            let app =
+                base_path.ok_or_else(|| Unplanned::NotUnderstood { app: lead.identity.name.clone() })?;
+            let states = plan::earlier_states(&StatesAsk {
+                tree,
+                rules: &facts.rules,
+                found: &facts.found,
+                history,
+                app,
+                environment: &environment,
+                limit: MOST,
+            })?;
+            Ok(states.into_iter().map(AskedFor::from).collect())
+        })
+    })
+    .await??)
+}
+
+/// What Git asked for, from then until then.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AskedFor {
+    pub commit: CommitRef,
+    pub version: Option<String>,
+    pub from: Timestamp,
+    /// None for what is asked for now.
+    pub to: Option<Timestamp>,
+    pub moves: Vec<Move>,
+}
+
+/// Adds to each state how it went with it. `healthy_now` is what the fleet says of the one that runs.
+pub fn with_history(states: Vec<AskedFor>, past: &Past, healthy_now: Option<bool>) -> Vec<EarlierState> {
+    let state = |it: AskedFor| {
+        let first = past.operations.iter().find(|operation| {
+            operation.at >= it.from && it.to.is_none_or(|to| operation.at < to) && operation.succeeded
+        });
+        let ran = match it.to {
+            None => Ran::Now { since: it.from, healthy: healthy_now },
+            Some(to) if first.is_some() => Ran::Was { from: it.from, to, healthy: healthy_at(past, to) },
+            Some(to) => Ran::Asked { from: it.from, to },
+        };
+        EarlierState {
+            commit: it.commit,
+            version: it.version,
+            ran,
+            synced_by: first.and_then(|operation| operation.started_by.clone()),
+            moves: it.moves,
+        }
+    };
+    states.into_iter().map(state).collect()
+}
+
+/// Whether all Applications whose health was seen before then were Healthy; none where nothing was seen.
+fn healthy_at(past: &Past, at: Timestamp) -> Option<bool> {
+    let mut last: BTreeMap<&ApplicationId, Health> = BTreeMap::new();
+    for change in past.healths.iter().filter(|change| change.at <= at) {
+        last.insert(&change.application, change.health);
+    }
+    (!last.is_empty()).then(|| last.values().all(|health| *health == Health::Healthy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{PastHealth, PastOperation};
+
+    fn id(name: &str) -> ApplicationId {
+        ApplicationId { control_plane: "lab".into(), namespace: "argocd".into(), name: name.into() }
+    }
+
+    fn asked(version: &str, from: i64, to: Option<i64>) -> AskedFor {
+        let commit = CommitRef {
+            id: version.into(),
+            subject: format!("Release {version}"),
+            author: "erin".into(),
+            at: Timestamp(from),
+        };
+        let to = to.map(Timestamp);
+        AskedFor { commit, version: Some(version.into()), from: Timestamp(from), to, moves: Vec::new() }
+    }
+
+    fn operation(at: i64, by: Option<&str>) -> PastOperation {
+        PastOperation { at: Timestamp(at), succeeded: true, started_by: by.map(str::to_owned) }
+    }
+
+    fn health(name: &str, at: i64, health: Health) -> PastHealth {
+        PastHealth { application: id(name), at: Timestamp(at), health }
+    }
+
+    #[test]
+    fn a_state_ran_when_it_was_synced_and_was_as_healthy_as_it_was_at_its_end() {
+        let past = Past {
+            operations: vec![operation(12, Some("dave")), operation(31, None)],
+            healths: vec![
+                health("a", 5, Health::Healthy),
+                health("b", 13, Health::Degraded),
+                health("b", 25, Health::Healthy),
+                health("a", 35, Health::Degraded),
+            ],
+        };
+        let states = vec![
+            asked("4", 40, None),
+            asked("3", 30, Some(40)),
+            asked("2", 20, Some(30)),
+            asked("1", 10, Some(20)),
+        ];
+        let states = with_history(states, &past, Some(true));
+        let ran: Vec<_> = states.iter().map(|it| it.ran.clone()).collect();
+        assert_eq!(ran[0], Ran::Now { since: Timestamp(40), healthy: Some(true) });
+        assert_eq!(ran[1], Ran::Was { from: Timestamp(30), to: Timestamp(40), healthy: Some(false) });
+        assert_eq!(ran[2], Ran::Asked { from: Timestamp(20), to: Timestamp(30) }, "no sync is known");
+        assert_eq!(ran[3], Ran::Was { from: Timestamp(10), to: Timestamp(20), healthy: Some(false) });
+        assert_eq!(states[3].synced_by.as_deref(), Some("dave"));
+    }
+
+    #[test]
+    fn nothing_seen_is_not_known() {
+        let states = with_history(vec![asked("1", 10, Some(20))], &Past::default(), None);
+        assert_eq!(states[0].ran, Ran::Asked { from: Timestamp(10), to: Timestamp(20) });
+        assert_eq!(healthy_at(&Past::default(), Timestamp(20)), None);
+    }
+}

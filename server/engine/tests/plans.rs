@@ -1,0 +1,446 @@
+//! Plans for a fleet: a real repository behind a real mirror, PostgreSQL, and Applications as Argo CD writes them. R1 to
+//! R13 are the rules of promotion.
+
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use engine::{
+    Error,
+    db::Db,
+    fleet::{
+        apps::AppRules,
+        clients::Clients,
+        credentials::{AccessSettings, Registration},
+        detail::Details,
+        environment::Environments,
+        index::{Change, Index, Indexer, Plane},
+        probe::Contact,
+    },
+    git::{
+        mirror::{CredentialSource, Credentials, MirrorSettings, Mirrors, Repo},
+        rules::Rules,
+    },
+    metrics::Metrics,
+    plans::Planner,
+    render::{self, Mask, Renderer},
+    repositories::Repositories,
+    tasks::Tasks,
+};
+use futures::future::BoxFuture;
+use git2::{Oid, Repository, Signature, Time, build::TreeUpdateBuilder};
+use model::{
+    Actor, AppError, Timestamp,
+    actor::ActorKind,
+    apps::CellId,
+    plan::{AskPlan, AskPromotion, AskRollback, PlanDetail, PlanKind, Ran, RowOutcome, Standing, Verified},
+    status::Freshness,
+};
+use serde_json::json;
+
+use crate::support::{admin, database};
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+/// Nobody needs credentials for a folder.
+struct NoCredentials;
+
+impl CredentialSource for NoCredentials {
+    fn credentials<'a>(&'a self, _: &'a Repo) -> BoxFuture<'a, Result<Credentials, String>> {
+        Box::pin(async { Ok(Credentials::default()) })
+    }
+}
+
+/// A fleet with one repository.
+struct House {
+    db: Db,
+    folder: PathBuf,
+    remote: Repository,
+    indexer: Indexer,
+    planner: Planner,
+    tasks: Tasks,
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn kustomization(environment: &str, tag: &str) -> String {
+    format!(
+        "namespace: shop-{environment}\nresources: [../../base]\nimages:\n  - name: shop/web # moved by promotions\n    newTag: {tag:?}\n"
+    )
+}
+
+fn overlay(app: &str, environment: &str) -> String {
+    format!("apps/{app}/overlays/{environment}/kustomization.yaml")
+}
+
+impl House {
+    /// Web in three environments: dev has 1.6.0, staging 1.5.0, prod 1.4.0.
+    async fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("plans-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let remote = Repository::init_bare(folder.join("remote.git")).expect("a repository");
+        remote.set_head("refs/heads/main").expect("sets the head");
+        let db = database().await;
+        let (metrics, tasks) = (Metrics::default(), Tasks::default());
+        let plane = Plane {
+            freshness: Freshness::Live,
+            namespace: "argocd".into(),
+            server: "https://mgmt".into(),
+            listed: true,
+        };
+        let environments = Environments::default();
+        let (order, words) = (environments.all(), environments.words());
+        let (index, indexer) =
+            Index::new([("lab".to_owned(), plane)], environments, AppRules::default(), metrics.clone());
+        let settings = MirrorSettings { allow_files: true, ..MirrorSettings::new(folder.join("mirrors")) };
+        let mirrors =
+            Mirrors::new(settings, std::sync::Arc::new(NoCredentials), metrics.clone(), tasks.clone());
+        let rules = Rules { environments: words, ..Rules::default() };
+        let repositories = Repositories::new(mirrors.expect("mirrors"), index.clone(), rules, order);
+        let planner = Planner {
+            db: db.clone(),
+            index,
+            details: Details::new(Clients::new(Default::default()), metrics.clone()),
+            repositories,
+            renderer: Renderer::new(render::Settings::default(), Mask::new([7; 32]), metrics)
+                .expect("a renderer"),
+        };
+        let mut house = Self { db, folder, remote, indexer, planner, tasks };
+        house.commit(&[
+            ("apps/web/base/kustomization.yaml", "resources: []\n"),
+            (&overlay("web", "dev"), &kustomization("dev", "1.6.0")),
+            (&overlay("web", "staging"), &kustomization("staging", "1.5.0")),
+            (&overlay("web", "prod"), &kustomization("prod", "1.4.0")),
+        ]);
+        house.register();
+        house.all_run_the_head(&["web"]);
+        house
+    }
+
+    fn register(&mut self) {
+        let registration = |name: &str| Registration {
+            name: name.into(),
+            server: format!("https://{name}"),
+            ..Registration::in_cluster("lab", &AccessSettings::default())
+        };
+        let registrations = ["dev", "staging", "prod"].map(registration).to_vec();
+        self.tell(Change::Clusters { plane: "lab".into(), registrations });
+        for name in ["dev", "staging", "prod"] {
+            let cluster = model::cluster::ClusterId { control_plane: "lab".into(), name: name.into() };
+            let contact = Contact::Answered { version: "v1.36.3".into(), latency: Duration::from_millis(9) };
+            self.tell(Change::Contact { cluster, contact });
+        }
+    }
+
+    fn tell(&mut self, change: Change) {
+        self.indexer.apply([change], NOW);
+    }
+
+    fn url(&self) -> String {
+        format!("file://{}", self.folder.join("remote.git").display())
+    }
+
+    fn head(&self) -> Oid {
+        self.remote.head().expect("a head").peel_to_commit().expect("a commit").id()
+    }
+
+    fn commit(&self, files: &[(&str, &str)]) -> Oid {
+        self.commit_at(files, None)
+    }
+
+    fn commit_at(&self, files: &[(&str, &str)], seconds: Option<i64>) -> Oid {
+        let git = &self.remote;
+        let parent = git.head().ok().map(|head| head.peel_to_commit().expect("a commit"));
+        let mut update = TreeUpdateBuilder::new();
+        for (path, text) in files {
+            update.upsert(*path, git.blob(text.as_bytes()).expect("a blob"), git2::FileMode::Blob);
+        }
+        let empty = || {
+            git.find_tree(git.treebuilder(None).expect("a builder").write().expect("a tree")).expect("a tree")
+        };
+        let base = parent.as_ref().map_or_else(empty, |it| it.tree().expect("a tree"));
+        let tree = git.find_tree(update.create_updated(git, &base).expect("a tree")).expect("a tree");
+        let who = match seconds {
+            Some(at) => Signature::new("erin", "erin@quarterdeck.test", &Time::new(at, 0)),
+            None => Signature::now("erin", "erin@quarterdeck.test"),
+        };
+        let who = who.expect("a signature");
+        let parents: Vec<_> = parent.iter().collect();
+        git.commit(Some("refs/heads/main"), &who, &who, "Change", &tree, &parents).expect("commits")
+    }
+
+    /// An Application that Argo CD compared at a commit.
+    fn runs(&mut self, app: &str, environment: &str, health: &str, sync: &str, revision: Oid) {
+        let object = json!({
+            "metadata": {"name": format!("{app}-{environment}"), "namespace": "argocd",
+                "uid": format!("uid-{app}-{environment}"), "resourceVersion": "1"},
+            "spec": {
+                "project": "shop",
+                "source": {"repoURL": self.url(), "path": format!("apps/{app}/overlays/{environment}"), "targetRevision": "main"},
+                "destination": {"name": environment, "namespace": format!("shop-{environment}")}
+            },
+            "status": {
+                "health": {"status": health, "lastTransitionTime": "2026-11-23T10:00:00Z"},
+                "sync": {"status": sync, "revision": revision.to_string()},
+                "summary": {"images": [format!("registry.test/{app}:1.0.0")]}
+            }
+        });
+        let application = Box::new(serde_json::from_value(object).expect("an Application"));
+        self.tell(Change::Application { plane: "lab".into(), application });
+    }
+
+    fn all_run_the_head(&mut self, apps: &[&str]) {
+        let head = self.head();
+        for app in apps {
+            for environment in ["dev", "staging", "prod"] {
+                self.runs(app, environment, "Healthy", "Synced", head);
+            }
+        }
+    }
+
+    async fn promote(&self, apps: &[&str], from: &str, to: &str) -> PlanDetail {
+        let ask = promotion(apps, from, to);
+        self.planner.make_and_keep(&admin(), ask).await.expect("a plan")
+    }
+}
+
+fn promotion(apps: &[&str], from: &str, to: &str) -> AskPlan {
+    AskPlan::Promote(AskPromotion {
+        apps: apps.iter().map(ToString::to_string).collect(),
+        from: from.into(),
+        to: to.into(),
+        ..AskPromotion::default()
+    })
+}
+
+fn answer(error: Error) -> AppError {
+    error.into_answer(&admin())
+}
+
+/// Fetched anew at each question, for tests do not wait until a mirror is old enough.
+async fn fetched(house: &House) {
+    let row = house.planner.index.load().rows[0].clone();
+    house.planner.repositories.fresh(&row, Duration::ZERO).await.expect("fetches");
+}
+
+#[tokio::test]
+async fn a_plan_takes_what_was_verified_and_says_what_it_reaches() {
+    let house = House::new().await;
+    let detail = house.promote(&["web"], "dev", "staging").await;
+    let row = &detail.plan.rows[0];
+    assert_eq!(row.outcome, RowOutcome::Moves, "{row:?}");
+    assert_eq!((row.before.as_deref(), row.after.as_deref()), (Some("1.5.0"), Some("1.6.0")));
+    assert!(matches!(row.verified, Verified::Healthy { .. }), "{:?}", row.verified);
+    let touched: Vec<_> = detail.touched.applications.iter().map(|it| it.id.name.as_str()).collect();
+    assert_eq!(touched, ["web-staging"]);
+    assert!(detail.touched.applications[0].shares.is_none());
+    assert_eq!(detail.standing, Standing::Valid);
+    assert_eq!(detail.rendered.len(), 1, "an Application that cannot be read says why");
+    assert!(detail.rendered[0].not_rendered.is_some());
+}
+
+#[tokio::test]
+async fn r3_an_environment_that_is_not_well_gives_nothing_unless_asked_by_name() {
+    let mut house = House::new().await;
+    let head = house.head();
+    house.runs("web", "dev", "Degraded", "Synced", head);
+    let detail = house.promote(&["web"], "dev", "staging").await;
+    let RowOutcome::Skipped { why } = &detail.plan.rows[0].outcome else { panic!("{:?}", detail.plan.rows) };
+    assert!(why.starts_with("Not verified: Degraded in dev"), "{why}");
+    assert!(detail.plan.files.is_empty());
+    let AskPlan::Promote(ask) = promotion(&["web"], "dev", "staging") else { unreachable!() };
+    let ask = AskPlan::Promote(AskPromotion { take_latest: vec!["web".into()], ..ask });
+    let taken = house.planner.preview(&admin(), ask).await.expect("a plan");
+    assert_eq!(taken.plan.rows[0].outcome, RowOutcome::Moves);
+    assert!(matches!(taken.plan.rows[0].verified, Verified::Not { .. }), "it is said all the same");
+}
+
+#[tokio::test]
+async fn r3_a_later_commit_is_offered_and_not_taken() {
+    let house = House::new().await;
+    let later = house.commit(&[(&overlay("web", "dev"), &kustomization("dev", "1.7.0"))]);
+    fetched(&house).await;
+    let detail = house.promote(&["web"], "dev", "staging").await;
+    let row = &detail.plan.rows[0];
+    assert_eq!(row.after.as_deref(), Some("1.6.0"), "what dev runs, not what it is asked to run");
+    assert_eq!(row.later.as_ref().map(|it| it.id.clone()), Some(later.to_string()));
+}
+
+#[tokio::test]
+async fn a_commit_elsewhere_leaves_a_plan_valid_and_one_that_matters_makes_it_stale() {
+    let house = House::new().await;
+    let made = house.promote(&["web"], "dev", "staging").await;
+    house.commit(&[("README.md", "elsewhere")]);
+    fetched(&house).await;
+    let again = house.planner.find(&admin(), &made.plan.hash).await.expect("is kept");
+    assert_eq!(again.standing, Standing::Valid);
+    house.commit(&[(&overlay("web", "staging"), &kustomization("staging", "1.5.5"))]);
+    fetched(&house).await;
+    let stale = house.planner.find(&admin(), &made.plan.hash).await.expect("is kept");
+    let Standing::Stale { why } = stale.standing else { panic!("{:?}", stale.standing) };
+    assert!(why.contains("web"), "{why}");
+    assert_eq!(stale.plan, made.plan, "what was agreed on stays as it was");
+}
+
+#[tokio::test]
+async fn asked_twice_it_is_one_plan_with_whoever_asked_first() {
+    let house = House::new().await;
+    let first = house.promote(&["web"], "dev", "staging").await;
+    let other = Actor { name: "bob".into(), ..admin() };
+    let second = house.planner.make_and_keep(&other, promotion(&["web"], "dev", "staging")).await;
+    let second = second.expect("a plan");
+    assert_eq!((second.plan.hash, second.asked_by.as_str()), (first.plan.hash, "admin"));
+}
+
+#[tokio::test]
+async fn a_train_has_a_row_for_each_app_and_goes_on_without_those_that_cannot() {
+    let mut house = House::new().await;
+    house.commit(&[
+        (&overlay("api", "dev"), &kustomization("dev", "2.1.0")),
+        (&overlay("api", "staging"), &kustomization("staging", "2.1.0")),
+        (&overlay("api", "prod"), &kustomization("prod", "2.0.0")),
+        (&overlay("bad", "dev"), &kustomization("dev", "0.2.0")),
+        (&overlay("bad", "staging"), "images: ["),
+        (&overlay("bad", "prod"), &kustomization("prod", "0.1.0")),
+        (&overlay("sick", "dev"), &kustomization("dev", "3.1.0")),
+        (&overlay("sick", "staging"), &kustomization("staging", "3.0.0")),
+        (&overlay("sick", "prod"), &kustomization("prod", "3.0.0")),
+    ]);
+    house.all_run_the_head(&["web", "api", "bad", "sick"]);
+    let head = house.head();
+    house.runs("sick", "dev", "Progressing", "Synced", head);
+    let detail = house.promote(&[], "dev", "staging").await;
+    let outcomes: Vec<_> =
+        detail.plan.rows.iter().map(|row| (row.app.as_str(), row.outcome.clone())).collect();
+    assert_eq!(outcomes.len(), 4, "{outcomes:?}");
+    let of = |app: &str| outcomes.iter().find(|(name, _)| *name == app).map(|(_, it)| it.clone());
+    assert_eq!(of("web"), Some(RowOutcome::Moves));
+    assert_eq!(of("api"), Some(RowOutcome::NothingToDo));
+    assert!(matches!(of("bad"), Some(RowOutcome::Skipped { why }) if why.contains("kustomization.yaml")));
+    assert!(matches!(of("sick"), Some(RowOutcome::Skipped { why }) if why.contains("Progressing in dev")));
+    assert_eq!(detail.plan.files.len(), 1);
+}
+
+#[tokio::test]
+async fn r15_to_skip_an_environment_or_to_go_back_is_told() {
+    let house = House::new().await;
+    let skips = house.promote(&["web"], "dev", "prod").await;
+    assert!(
+        skips.plan.warnings.iter().any(|it| it.starts_with("This skips staging")),
+        "{:?}",
+        skips.plan.warnings
+    );
+    let back = house.promote(&["web"], "prod", "dev").await;
+    assert!(back.plan.warnings.iter().any(|it| it.contains("against the order")), "{:?}", back.plan.warnings);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_and_not_there_is_told_by_name() {
+    let house = House::new().await;
+    for (ask, says) in [
+        (promotion(&["wbe"], "dev", "staging"), "App wbe"),
+        (promotion(&["web"], "dev", "qa"), "Environment qa"),
+    ] {
+        let error = answer(house.planner.preview(&admin(), ask).await.expect_err("is refused"));
+        assert!(matches!(&error, AppError::NotFound { what } if what == says), "{error:?}");
+    }
+    let same = house.planner.preview(&admin(), promotion(&["web"], "dev", "dev")).await;
+    assert!(matches!(answer(same.expect_err("is refused")), AppError::Invalid { .. }));
+}
+
+#[tokio::test]
+async fn a10_who_may_not_see_an_app_learns_of_no_plan_with_it() {
+    let mut house = House::new().await;
+    let data = |text: &str| [("policy.csv".to_owned(), text.to_owned())].into_iter().collect();
+    let own = "p, devs, applications, get, dev/*/*, allow\np, ops, applications, get, */*/*, allow\n";
+    let argo_cd = "p, devs, applications, get, */*, allow\np, ops, applications, get, */*, allow\n";
+    house.tell(Change::ArgoCdPolicy { plane: "lab".into(), data: data(argo_cd) });
+    house.tell(Change::OwnPolicy { plane: "lab".into(), data: data(own) });
+    let person = |group: &str| Actor {
+        kind: ActorKind::Person,
+        subject: format!("u-{group}"),
+        groups: vec![group.into()],
+        ..admin()
+    };
+    let made = house.promote(&["web"], "staging", "prod").await;
+    let hidden = house.planner.find(&person("devs"), &made.plan.hash).await;
+    assert!(matches!(answer(hidden.expect_err("is hidden")), AppError::NotFound { .. }));
+    let asked = house.planner.preview(&person("devs"), promotion(&["web"], "staging", "prod")).await;
+    assert!(matches!(answer(asked.expect_err("is hidden")), AppError::NotFound { .. }));
+    let shown = house.planner.find(&person("ops"), &made.plan.hash).await.expect("may see both");
+    assert_eq!(shown.denied.as_deref(), Some("needs applications/sync"), "and may not carry it out");
+}
+
+#[tokio::test]
+async fn b24_an_app_that_is_not_in_the_target_yet_is_introduced() {
+    let mut house = House::new().await;
+    house.commit(&[(&overlay("new", "dev"), &kustomization("dev", "0.1.0"))]);
+    let head = house.head();
+    house.runs("new", "dev", "Healthy", "Synced", head);
+    let detail = house.promote(&["new"], "dev", "staging").await;
+    assert_eq!(detail.plan.kind, PlanKind::Introduce);
+    assert_eq!(detail.plan.rows[0].outcome, RowOutcome::Moves, "{:?}", detail.plan.rows[0]);
+    let paths: Vec<_> = detail.plan.files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["apps/new/overlays/staging/kustomization.yaml"]);
+    assert!(
+        detail.plan.files[0].patch.contains("+namespace: shop-staging"),
+        "{}",
+        detail.plan.files[0].patch
+    );
+}
+
+#[tokio::test]
+async fn r13_the_earlier_states_are_told_with_how_they_went_and_can_be_restored() {
+    let house = House::new().await;
+    let good = house.head();
+    house.commit_at(&[(&overlay("web", "prod"), &kustomization("prod", "1.5.0"))], Some(1_900_000_000));
+    fetched(&house).await;
+    let id = CellId { app: "web".into(), environment: "prod".into() };
+    let states = house.planner.earlier_states(&admin(), &id).await.expect("states");
+    let versions: Vec<_> = states.states.iter().map(|it| it.version.as_deref()).collect();
+    assert_eq!(versions, [Some("1.5.0"), Some("1.4.0")], "{:?}", states.note);
+    assert!(matches!(states.states[0].ran, Ran::Now { .. }));
+    assert_eq!(states.states[1].commit.id, good.to_string());
+    assert_eq!(states.states[1].moves[0].after.as_deref(), Some("1.4.0"));
+    let ask = AskPlan::Rollback(AskRollback {
+        app: "web".into(),
+        environment: "prod".into(),
+        revision: good.to_string(),
+        whole_path: false,
+    });
+    let detail = house.planner.make_and_keep(&admin(), ask).await.expect("a plan");
+    assert_eq!((detail.plan.kind, detail.plan.rows[0].after.as_deref()), (PlanKind::Rollback, Some("1.4.0")));
+    assert_eq!(detail.touched.applications[0].id.name, "web-prod");
+}
+
+#[tokio::test]
+async fn b15_two_environments_are_compared_with_what_is_expected_to_differ_apart() {
+    let house = House::new().await;
+    let compared = house.planner.compare(&admin(), "web", "staging", "prod").await.expect("compares");
+    let travels: Vec<_> = compared.travels.iter().map(|it| (it.from.as_deref(), it.to.as_deref())).collect();
+    assert_eq!(travels, [(Some("1.5.0"), Some("1.4.0"))]);
+    assert!(compared.expected.iter().any(|it| it.field.as_deref() == Some("namespace")), "{compared:?}");
+    assert!(compared.unlisted.is_empty(), "{:?}", compared.unlisted);
+}
+
+#[tokio::test]
+async fn a_repository_that_does_not_answer_is_planned_on_as_it_was_and_said_so() {
+    let house = House::new().await;
+    fetched(&house).await;
+    std::fs::rename(house.folder.join("remote.git"), house.folder.join("gone.git")).expect("moves");
+    let row = house.planner.index.load().rows[0].clone();
+    assert!(house.planner.repositories.fresh(&row, Duration::ZERO).await.is_err());
+    let ask = promotion(&["web"], "dev", "staging");
+    let detail = house.planner.preview(&admin(), ask).await.expect("a plan");
+    assert_eq!(detail.plan.rows[0].outcome, RowOutcome::Moves);
+    house.tasks.shutdown().await;
+    house.db.close().await;
+}
