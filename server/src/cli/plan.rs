@@ -5,7 +5,6 @@ mod words;
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 use engine::git::{
     layout,
