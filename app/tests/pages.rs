@@ -29,7 +29,7 @@ async fn the_overview_says_what_needs_a_person_and_why() {
 #[tokio::test]
 async fn the_sidebar_shows_what_exists_and_who_is_signed_in() {
     let page = Arc::new(Fake::default()).get("/clusters").await;
-    page.reads("Quarterdeck Overview Matrix Applications 4 Clusters 1 unreachable Govern Audit Permissions Settings AD admin Sign out")
+    page.reads("Quarterdeck Overview Matrix Applications 4 Clusters 1 unreachable Repositories Govern Audit Permissions Settings AD admin Sign out")
         .has(r#"aria-current="page""#)
         .has(r#"action="/auth/logout""#)
         .reads_not("Doctor");

@@ -11,12 +11,17 @@ use model::{
 };
 
 use crate::fake::{
-    Fake,
-    plans::{HASH, Planned, commit, promotion, train},
+    Fake, KnownApps,
+    plans::{HASH, Planned, commit, matrix, promotion, train},
 };
 
 fn with(detail: PlanDetail) -> Arc<Fake> {
     Arc::new(Fake { planned: Planned { detail, ..Planned::default() }, ..Fake::default() })
+}
+
+/// The four apps of the form whose names contain `q`.
+fn with_apps(q: &str) -> Arc<Fake> {
+    Arc::new(Fake { apps: KnownApps { matrix: matrix(q), ..KnownApps::default() }, ..Fake::default() })
 }
 
 fn page() -> String {
@@ -268,7 +273,7 @@ async fn a_plan_that_is_not_there_is_not_found() {
 
 #[tokio::test]
 async fn a_link_opens_the_form_ready_to_send() {
-    let fleet = Arc::new(Fake::default());
+    let fleet = with_apps("");
     let page = fleet.get("/plans?apps=web-app&from=dev&to=staging").await;
     assert_eq!(page.status, 200);
     page.reads("Plan a promotion")
@@ -293,23 +298,29 @@ async fn a_link_opens_the_form_ready_to_send() {
 
 #[tokio::test]
 async fn the_form_finds_the_next_environment_and_keeps_what_the_list_does_not_show() {
-    let fleet = Arc::new(Fake::default());
+    let fleet = with_apps("");
     fleet.get("/plans").await.has(r#"name="from" value="dev""#).has(r#"name="to" value="staging""#);
     fleet.get("/plans?from=staging").await.has(r#"name="to" value="prod""#);
     fleet.get("/plans?from=dev&to=dev").await.reads("An environment to itself is no promotion.");
+    let asked = fleet.apps.asked.lock().expect("unpoisoned").pop().expect("asked");
+    assert_eq!((asked.per_page, asked.q.as_str()), (500, ""));
     fleet.get("/plans?from=dev&to=moon").await.reads("There is no environment moon");
-    fleet
+    with_apps("api")
         .get("/plans?from=dev&to=staging&apps=web-app&q=api")
         .await
         .reads("Asked for, and not in this list: web-app")
         .has(r#"name="apps[]" value="web-app""#);
-    fleet.get("/plans?from=dev&to=staging&q=zzz").await.reads("No app matches");
+    with_apps("zzz").get("/plans?from=dev&to=staging&q=zzz").await.reads("No app matches");
 }
 
 #[tokio::test]
 async fn a_plan_that_was_refused_is_read_on_the_form_it_came_from() {
     let refusing = Some(AppError::Forbidden { verb: "plan".into(), object: "promotions to prod".into() });
-    let fleet = Arc::new(Fake { refusing, ..Fake::default() });
+    let fleet = Arc::new(Fake {
+        refusing,
+        apps: KnownApps { matrix: matrix(""), ..KnownApps::default() },
+        ..Fake::default()
+    });
     let from = "/plans?from=staging&to=prod";
     let answer = fleet.post("/fn/plan_promotion", "from=staging&to=prod", from).await;
     assert_eq!(answer.status, 302);

@@ -4,17 +4,21 @@ use std::sync::Arc;
 
 use model::{
     AppError,
-    repository::{MirrorState, Severity},
+    repository::{MirrorState, RepositoryRow, Severity},
 };
 
 use crate::fake::{
-    Fake,
-    plans::{Planned, finding, hours_ago},
+    Fake, KnownApps,
+    plans::{finding, hours_ago, repositories},
 };
+
+fn with(repositories: Vec<RepositoryRow>) -> Arc<Fake> {
+    Arc::new(Fake { apps: KnownApps { repositories, ..KnownApps::default() }, ..Fake::default() })
+}
 
 #[tokio::test]
 async fn a_repository_says_how_fresh_it_is_what_it_holds_and_what_is_wrong() {
-    let page = Arc::new(Fake::default()).get("/repositories").await;
+    let page = with(repositories()).get("/repositories").await;
     assert_eq!(page.status, 200);
     page.reads("Repositories 2 repositories, 1 cannot be fetched.")
         .reads("https://git.example/fleet.git mgmt Fetched 2 min ago Fetch now")
@@ -32,18 +36,17 @@ async fn a_repository_says_how_fresh_it_is_what_it_holds_and_what_is_wrong() {
 
 #[tokio::test]
 async fn a_repository_that_cannot_be_fetched_says_why_and_claims_nothing() {
-    let page = Arc::new(Fake::default()).get("/repositories").await;
+    let page = with(repositories()).get("/repositories").await;
     page.reads("ssh://git@git.example/other.git mgmt Failing for 20 min Fetch now")
         .reads("The host key of git.example is not pinned. Add it to argocd-ssh-known-hosts-cm.")
         .reads("Nothing of it is known")
         .reads("Applications 2 apps found not known findings not known on disk nothing yet");
 
-    let mut planned = Planned::default();
+    let mut known = repositories();
     let why = "The token was refused.".to_owned();
-    planned.repositories[0].mirror =
-        MirrorState::Failing { since: hours_ago(3), why, fetched_at: Some(hours_ago(5)) };
-    planned.repositories[1].mirror = MirrorState::Never;
-    let page = Arc::new(Fake { planned, ..Fake::default() }).get("/repositories").await;
+    known[0].mirror = MirrorState::Failing { since: hours_ago(3), why, fetched_at: Some(hours_ago(5)) };
+    known[1].mirror = MirrorState::Never;
+    let page = with(known).get("/repositories").await;
     page.reads("What was fetched 5 h ago is still used, and may be out of date.")
         .reads("Not fetched yet")
         .reads("It is fetched when somebody first needs it");
@@ -51,24 +54,24 @@ async fn a_repository_that_cannot_be_fetched_says_why_and_claims_nothing() {
 
 #[tokio::test]
 async fn findings_are_shown_by_severity_without_javascript() {
-    let page = Arc::new(Fake::default()).get("/repositories?severity=hint").await;
+    let page = with(repositories()).get("/repositories?severity=hint").await;
     page.has(r#"href="/repositories?severity=error""#)
         .reads("All findings 2 Errors 1 Warnings 0 Hints 1")
         .reads("Every other app is in prod.")
         .reads("1 finding is hidden by the filter. Show all")
         .reads_not("It renders into shop-prod");
-    let mut planned = Planned::default();
-    planned.repositories[0].findings = vec![finding(Severity::Warning, "<img src=x> :latest"); 200];
-    let page = Arc::new(Fake { planned, ..Fake::default() }).get("/repositories").await;
+    let mut known = repositories();
+    known[0].findings = vec![finding(Severity::Warning, "<img src=x> :latest"); 200];
+    let page = with(known).get("/repositories").await;
     page.reads("The worst 200 findings").reads("&lt;img src=x");
 }
 
 #[tokio::test]
 async fn a_plain_form_fetches_and_what_was_refused_is_read_on_the_page() {
-    let fleet = Arc::new(Fake::default());
+    let fleet = with(repositories());
     let answer = fleet.post("/fn/fetch_repository", "id=0123456789ab", "/repositories").await;
     assert_eq!(answer.status, 302);
-    assert_eq!(*fleet.planned.fetched.lock().expect("unpoisoned"), ["0123456789ab"]);
+    assert_eq!(*fleet.apps.fetched.lock().expect("unpoisoned"), ["0123456789ab"]);
 
     let why = "it did not answer within 60 s".to_owned();
     let refusing = Some(AppError::Unavailable { what: "git.example".into(), why });
@@ -83,7 +86,6 @@ async fn a_plain_form_fetches_and_what_was_refused_is_read_on_the_page() {
 
 #[tokio::test]
 async fn no_repository_is_said_in_words() {
-    let planned = Planned { repositories: Vec::new(), ..Planned::default() };
-    let page = Arc::new(Fake { planned, ..Fake::default() }).get("/repositories").await;
+    let page = with(Vec::new()).get("/repositories").await;
     page.reads("No repository yet").reads_not("All findings");
 }

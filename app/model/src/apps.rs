@@ -294,7 +294,7 @@ pub struct AppDetail {
     pub slug: String,
     pub name: String,
     pub project: String,
-    /// Why these Applications are one app, e.g. "they deploy from apps/web-app of https://git.example.com/fleet.git".
+    /// Why these Applications are one app, e.g. "Its Applications deploy from apps/web-app of …".
     pub why: String,
     /// Without credentials; none where the app is told from names alone.
     pub repository: Option<String>,

@@ -7,7 +7,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use model::{
     AppError,
-    apps::{AppRow, Cell, CellState, GroupBy, Lag, ListApps, Matrix},
+    apps::{AppRow, Cell, GroupBy, Lag, ListApps, Matrix},
 };
 
 use super::{Bar, overview::counted, still_page_under};
@@ -15,7 +15,7 @@ use crate::{
     api::{PlanPromotion, get_matrix},
     routes,
     ui::{
-        badge::{EnvironmentTag, Look, Status},
+        badge::{EnvironmentTag, Status, short_revision},
         card::Table,
         empty::Empty,
         form::SubmitButton,
@@ -378,11 +378,11 @@ fn Row(candidate: Candidate, ticked: RwSignal<BTreeSet<String>>) -> impl IntoVie
                 <span class="block pl-6.5 text-small text-mute sm:hidden">{lag.clone()}</span>
             </td>
             <td class="whitespace-nowrap [&_.move]:flex-nowrap">
-                <Moved before=target.and_then(|it| it.version) after=source.version is_mute=is_even/>
+                <Moved before=target.as_ref().and_then(version_of) after=version_of(&source) is_mute=is_even/>
             </td>
             <td class="hidden text-small whitespace-nowrap text-soft sm:table-cell">{lag}</td>
             <td class="hidden md:table-cell">
-                <Status look=look_of(state) word=state.word()/>
+                <Status look=state word=state.word()/>
                 {(!source.reason.is_empty())
                     .then(|| view! { <span class="ml-2 text-small wrap-anywhere text-mute">{source.reason}</span> })}
             </td>
@@ -390,16 +390,7 @@ fn Row(candidate: Candidate, ticked: RwSignal<BTreeSet<String>>) -> impl IntoVie
     }
 }
 
-fn look_of(state: CellState) -> Look {
-    match state {
-        CellState::Healthy => Look::Healthy,
-        CellState::Suspended => Look::Suspended,
-        CellState::OutOfSync => Look::Drift,
-        CellState::Progressing => Look::Progressing,
-        CellState::Unknown => Look::Unknown,
-        CellState::Missing => Look::Missing,
-        CellState::Stale => Look::Stale,
-        CellState::SyncFailed => Look::Failed,
-        CellState::Degraded => Look::Degraded,
-    }
+/// Returns the version as a table has room for it: a commit is cut short.
+fn version_of(cell: &Cell) -> Option<String> {
+    cell.version.as_deref().map(short_revision)
 }

@@ -28,6 +28,7 @@ pub(crate) struct KnownApps {
     pub(crate) compared: Mutex<Vec<(String, String)>>,
     pub(crate) saved: Mutex<Vec<SavedView>>,
     pub(crate) deleted: Mutex<Vec<String>>,
+    pub(crate) fetched: Mutex<Vec<String>>,
 }
 
 impl Default for KnownApps {
@@ -41,6 +42,7 @@ impl Default for KnownApps {
             compared: Mutex::default(),
             saved: Mutex::default(),
             deleted: Mutex::default(),
+            fetched: Mutex::default(),
         }
     }
 }
@@ -109,7 +111,8 @@ impl Apps for Fake {
         self.answer(Ok(RepositoryList { now: NOW, repositories: self.apps.repositories.clone() }))
     }
 
-    fn fetch_repository<'a>(&'a self, _: &'a Actor, _: String) -> Answer<'a, Outcome> {
+    fn fetch_repository<'a>(&'a self, _: &'a Actor, id: String) -> Answer<'a, Outcome> {
+        self.apps.fetched.lock().expect("unpoisoned").push(id);
         self.act("The repository is fetched.")
     }
 }

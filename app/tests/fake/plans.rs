@@ -5,16 +5,14 @@ use std::sync::Mutex;
 use model::{
     Actor, AppError, AppResult, Timestamp,
     application::ApplicationRow,
-    apps::{AppFacets, AppRow, Cell, CellId, CellState, Column, Lag, ListApps, Matrix},
+    apps::{AppFacets, AppRow, Cell, CellId, CellState, Column, Lag, Matrix},
     backend::{Answer, Plans},
     plan::{
         AskPlan, AskPromotion, AskRollback, ChangeKind, CommitRef, EarlierState, EarlierStates, FileChange,
         ForeignEdit, Move, ObjectChange, Plan, PlanDetail, PlanKind, PlanRow, Ran, RenderedApplication,
         RowOutcome, Standing, Stay, Touched, TouchedApplication, Verified,
     },
-    repository::{
-        Branch, Finding, FoundApp, MirrorState, NotUnderstood, RepositoryList, RepositoryRow, Severity,
-    },
+    repository::{Branch, Finding, FoundApp, MirrorState, NotUnderstood, RepositoryRow, Severity},
     status::{Environment, Freshness, Health, Sync},
 };
 
@@ -29,10 +27,8 @@ pub(crate) struct Planned {
     pub(crate) detail: PlanDetail,
     pub(crate) preview: AppResult<PlanDetail>,
     pub(crate) states: EarlierStates,
-    pub(crate) repositories: Vec<RepositoryRow>,
     pub(crate) asked: Mutex<Vec<AskPlan>>,
     pub(crate) previewed: Mutex<Vec<AskPlan>>,
-    pub(crate) fetched: Mutex<Vec<String>>,
 }
 
 impl Default for Planned {
@@ -41,61 +37,9 @@ impl Default for Planned {
             detail: promotion(),
             preview: Ok(rollback()),
             states: states(),
-            repositories: vec![fleet(), failing()],
             asked: Mutex::default(),
             previewed: Mutex::default(),
-            fetched: Mutex::default(),
         }
-    }
-}
-
-impl Planned {
-    /// Returns a matrix of four apps, those that the query's text takes.
-    pub(crate) fn matrix(&self, query: &ListApps) -> Matrix {
-        let rows = [
-            app(
-                "web-app",
-                [Some("1.5.0"), Some("1.4.2"), Some("1.4.2")],
-                [Lag::First, Lag::Behind(2), Lag::Even],
-            ),
-            app(
-                "api",
-                [Some("2.1.0"), Some("2.0.1"), Some("2.0.1")],
-                [Lag::First, Lag::Behind(1), Lag::Even],
-            ),
-            app(
-                "auth",
-                [Some("4.3.0"), Some("4.3.0"), Some("4.2.7")],
-                [Lag::First, Lag::Even, Lag::Behind(1)],
-            ),
-            app("ledger", [Some("0.3.1"), None, None], [Lag::First, Lag::First, Lag::First]),
-        ];
-        let rows: Vec<_> = rows.into_iter().filter(|row| row.name.contains(&query.q)).collect();
-        let column = |environment: &str, rank, protected| Column {
-            environment: environment.into(),
-            rank,
-            protected,
-            clusters: 1,
-            unreachable: 0,
-            counts: Vec::new(),
-        };
-        Matrix {
-            now: NOW,
-            columns: vec![column("dev", 0, false), column("staging", 1, false), column("prod", 2, true)],
-            matching: rows.len() as u32,
-            total: 4,
-            rows,
-            page: 1,
-            per_page: 500,
-            facets: AppFacets::default(),
-            views: Vec::new(),
-            control_planes: Vec::new(),
-            without_environment: 0,
-        }
-    }
-
-    pub(crate) fn repositories(&self) -> RepositoryList {
-        RepositoryList { now: NOW, repositories: self.repositories.clone() }
     }
 }
 
@@ -121,6 +65,47 @@ impl Plans for Fake {
     }
 }
 
+/// Returns a matrix of four apps, those whose names contain `q`.
+pub(crate) fn matrix(q: &str) -> Matrix {
+    let rows = [
+        app(
+            "web-app",
+            [Some("1.5.0"), Some("1.4.2"), Some("1.4.2")],
+            [Lag::First, Lag::Behind(2), Lag::Even],
+        ),
+        app("api", [Some("2.1.0"), Some("2.0.1"), Some("2.0.1")], [Lag::First, Lag::Behind(1), Lag::Even]),
+        app("auth", [Some("4.3.0"), Some("4.3.0"), Some("4.2.7")], [Lag::First, Lag::Even, Lag::Behind(1)]),
+        app("ledger", [Some("0.3.1"), None, None], [Lag::First, Lag::First, Lag::First]),
+    ];
+    let rows: Vec<_> = rows.into_iter().filter(|row| row.name.contains(q)).collect();
+    let column = |environment: &str, rank, protected| Column {
+        environment: environment.into(),
+        rank,
+        protected,
+        clusters: 1,
+        unreachable: 0,
+        counts: Vec::new(),
+    };
+    Matrix {
+        now: NOW,
+        columns: vec![column("dev", 0, false), column("staging", 1, false), column("prod", 2, true)],
+        matching: rows.len() as u32,
+        total: 4,
+        rows,
+        page: 1,
+        per_page: 500,
+        facets: AppFacets::default(),
+        views: Vec::new(),
+        control_planes: Vec::new(),
+        without_environment: 0,
+    }
+}
+
+/// Returns a repository that is fresh, and one that cannot be fetched.
+pub(crate) fn repositories() -> Vec<RepositoryRow> {
+    vec![fleet(), failing()]
+}
+
 fn app(name: &str, versions: [Option<&str>; 3], lags: [Lag; 3]) -> AppRow {
     let cell = |version: Option<&str>, lag| {
         version.map(|version| Cell {
@@ -129,6 +114,7 @@ fn app(name: &str, versions: [Option<&str>; 3], lags: [Lag; 3]) -> AppRow {
             state: CellState::Healthy,
             reason: String::new(),
             since: None,
+            stale_since: None,
             lag,
             marks: Vec::new(),
         })

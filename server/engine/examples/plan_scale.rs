@@ -15,51 +15,17 @@ use std::{
 };
 
 use engine::git::{
+    self,
     layout::{Found, discover},
-    plan::{
-        AppAsk, Commits, History, HistoryError, Promotion, RollbackAsk, StatesAsk, Walk, earlier_states,
-        promote, rollback,
-    },
+    plan::{AppAsk, History, Promotion, RollbackAsk, StatesAsk, Walk, earlier_states, promote, rollback},
     rules::Rules,
     tree::{self, Tree},
 };
-use git2::Oid;
 use monorepo::Shape;
 
 const ROUNDS: usize = 200;
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
-
-/// What a mirror does: `git log` with changed-path filters.
-struct Log(PathBuf);
-
-impl History for Log {
-    fn touches<'h>(&'h self, from: Oid, paths: &[&str], limit: usize) -> Commits<'h> {
-        let output = Command::new("git")
-            .arg("--git-dir")
-            .arg(&self.0)
-            .args([
-                "log",
-                "--first-parent",
-                "--format=%H",
-                &format!("--max-count={limit}"),
-                &from.to_string(),
-                "--",
-            ])
-            .args(paths)
-            .output();
-        let failed = |why: String| Err(HistoryError::Failed(why));
-        match output {
-            Err(error) => Box::new(std::iter::once(failed(error.to_string()))),
-            Ok(output) => {
-                let text = String::from_utf8_lossy(&output.stdout).into_owned();
-                let ids: Vec<_> =
-                    text.lines().map(|id| Oid::from_str(id).or_else(|_| failed(id.to_owned()))).collect();
-                Box::new(ids.into_iter())
-            }
-        }
-    }
-}
 
 fn main() -> Outcome {
     let folder =
@@ -67,15 +33,16 @@ fn main() -> Outcome {
     let shape = Shape::default();
     if !folder.exists() {
         monorepo::generate(&folder, shape)?;
-        git(&folder, &["gc", "--quiet"])?;
-        git(&folder, &["commit-graph", "write", "--reachable", "--changed-paths"])?;
+        run_git(&folder, &["gc", "--quiet"])?;
+        run_git(&folder, &["commit-graph", "write", "--reachable", "--changed-paths"])?;
     }
     let repository = tree::open(&folder)?;
     let (tree, rules) = (Tree::at(&repository, "HEAD")?, Rules::default());
     let began = Instant::now();
     let found = discover(&tree, &rules)?;
     say(&format!("discovery of {} apps", found.apps.len()), &[began.elapsed()]);
-    let (log, walk) = (Log(folder.clone()), Walk::new(&repository, 2_000));
+    let log = git::history::History::new(Path::new("git"), &folder);
+    let walk = Walk::new(&repository, 2_000);
     measure("git log", &tree, &rules, &found, &log)?;
     measure("a walk of 2,000 commits", &tree, &rules, &found, &walk)
 }
@@ -114,7 +81,7 @@ fn measure(name: &str, tree: &Tree<'_>, rules: &Rules, found: &Found, history: &
         times.0.push(began.elapsed());
         let began = Instant::now();
         let app = &found.apps[round];
-        black_box(earlier_states(&StatesAsk { tree, rules, history, app, environment, limit: 50 })?);
+        black_box(earlier_states(&StatesAsk { tree, history, app, environment, limit: 50 })?);
         times.1.push(began.elapsed());
     }
     say(&format!("{name}: a rollback"), &times.0);
@@ -122,7 +89,7 @@ fn measure(name: &str, tree: &Tree<'_>, rules: &Rules, found: &Found, history: &
     Ok(())
 }
 
-fn git(folder: &Path, arguments: &[&str]) -> Outcome {
+fn run_git(folder: &Path, arguments: &[&str]) -> Outcome {
     match Command::new("git").arg("--git-dir").arg(folder).args(arguments).status()?.success() {
         true => Ok(()),
         false => Err(format!("git {arguments:?} failed").into()),

@@ -5,7 +5,6 @@ mod words;
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 use engine::git::{
     layout,
@@ -135,10 +134,7 @@ impl Command {
     fn of_clone(&self, repo: &std::path::Path, revision: &str) -> anyhow::Result<Plan> {
         let repository = tree::open(repo)?;
         let tree = Tree::at(&repository, revision)?;
-        let (rules, odd) = Rules::default().read(&tree);
-        if let Some(odd) = odd {
-            bail!("{}: {}", odd.path, odd.why);
-        }
+        let (rules, trouble) = Rules::default().read(&tree);
         let found = layout::discover(&tree, &rules)?;
         let history = Walk::new(&repository, MOST_COMMITS);
         let planned = match self {
@@ -166,6 +162,8 @@ impl Command {
                 whole_path: it.whole_path,
             })?,
         };
-        Ok(planned.plan)
+        let mut plan = planned.plan;
+        plan.warnings.extend(trouble.map(|it| format!("{}: {}", it.path, it.why)));
+        Ok(plan)
     }
 }

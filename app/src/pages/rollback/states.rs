@@ -125,23 +125,17 @@ fn Words(state: EarlierState, is_good: bool, now: Timestamp) -> impl IntoView {
 fn how_it_went(ran: &Ran, now: Timestamp) -> (Look, String) {
     let (from, to, healthy) = match ran {
         Ran::Asked { from, to } => {
-            return (Look::Unknown, format!("Asked for {}, no sync is known", lasted(*from, *to)));
+            return (Look::Unknown, format!("Asked for {}, no sync is known", from.took(*to)));
         }
         Ran::Now { since, healthy } => (*since, now, *healthy),
         Ran::Was { from, to, healthy } => (*from, *to, *healthy),
     };
-    let length = lasted(from, to);
+    let length = from.took(to);
     match healthy {
         Some(true) => (Look::Healthy, format!("Healthy, ran {length}")),
         Some(false) => (Look::Degraded, format!("Not Healthy, ran {length}")),
         None => (Look::Unknown, format!("Ran {length}, health not known")),
     }
-}
-
-/// Returns a length of time in words; days from two days on.
-fn lasted(from: Timestamp, to: Timestamp) -> String {
-    let days = (to.0 - from.0) / 86_400_000;
-    if days >= 2 { format!("{days} d") } else { from.took(to) }
 }
 
 #[cfg(test)]

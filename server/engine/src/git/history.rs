@@ -14,10 +14,7 @@ use git2::Oid;
 use model::Timestamp;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{
-    plan,
-    tree::{Touch, plain},
-};
+use super::tree::{Touch, plain};
 
 /// How long one question may take.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -55,23 +52,23 @@ impl History {
     /// # Errors
     /// A commit that is not there, and a history that is too long for the time.
     pub fn touches(&self, commit: Oid, path: &str, limit: usize) -> Result<Vec<Touch>, HistoryError> {
-        let printed = self.log(commit, &[path], limit, &["--raw", "--no-abbrev", FIELDS])?;
-        let mut found = entries(&printed, path);
+        let mut found = entries(&self.printed(commit, &[path], limit)?, path);
         found.truncate(limit);
         Ok(found)
     }
 
-    /// Runs `git log` over some paths.
-    fn log(
-        &self,
-        commit: Oid,
-        paths: &[&str],
-        limit: usize,
-        format: &[&str],
-    ) -> Result<Vec<u8>, HistoryError> {
-        let path = || paths.join(" ");
-        let failed = || HistoryError::Failed { path: path(), commit };
-        let mut child = self.command(commit, paths, limit, format).spawn().map_err(HistoryError::NoGit)?;
+    /// Returns the commits that changed one of several files or folders, as [`Self::touches`] does.
+    ///
+    /// # Errors
+    /// As [`Self::touches`].
+    pub fn commits(&self, commit: Oid, paths: &[&str], limit: usize) -> Result<Vec<Oid>, HistoryError> {
+        let found = entries(&self.printed(commit, paths, limit)?, "");
+        Ok(found.into_iter().take(limit).map(|touch| touch.commit).collect())
+    }
+
+    fn printed(&self, commit: Oid, paths: &[&str], limit: usize) -> Result<Vec<u8>, HistoryError> {
+        let failed = || HistoryError::Failed { path: paths.join(", "), commit };
+        let mut child = self.command(commit, paths, limit).spawn().map_err(HistoryError::NoGit)?;
         let Some(pipe) = child.stdout.take() else { return Err(failed()) };
         let (ended, waits) = mpsc::channel::<()>();
         let mut printed = Vec::new();
@@ -91,7 +88,7 @@ impl History {
             (read, watchdog.join().unwrap_or(true))
         });
         if is_late {
-            return Err(HistoryError::TimedOut { path: path() });
+            return Err(HistoryError::TimedOut { path: paths.join(", ") });
         }
         let status = group.wait();
         if read.is_err() || !status {
@@ -100,7 +97,7 @@ impl History {
         Ok(printed)
     }
 
-    fn command(&self, commit: Oid, paths: &[&str], limit: usize, format: &[&str]) -> Command {
+    fn command(&self, commit: Oid, paths: &[&str], limit: usize) -> Command {
         let mut command = Command::new(&self.git);
         command
             .env_clear()
@@ -124,13 +121,15 @@ impl History {
             .args([
                 "log",
                 "--first-parent",
+                "--raw",
+                "--no-abbrev",
                 "--no-renames",
                 "--no-ext-diff",
                 "--no-textconv",
                 "--no-color",
                 "-z",
+                FIELDS,
             ])
-            .args(format)
             .arg(format!("--max-count={limit}"))
             .args([&commit.to_string(), "--"])
             .args(paths)
@@ -139,20 +138,6 @@ impl History {
             .stderr(Stdio::null())
             .process_group(0);
         command
-    }
-}
-
-/// A plan asks it for commits alone.
-impl plan::History for History {
-    fn touches<'h>(&'h self, from: Oid, paths: &[&str], limit: usize) -> plan::Commits<'h> {
-        match self.log(from, paths, limit, &["--format=%H"]) {
-            Ok(printed) => {
-                let ids = printed.split(|byte| *byte == 0).filter_map(|id| std::str::from_utf8(id).ok());
-                let ids: Vec<_> = ids.filter_map(|id| Oid::from_str(id.trim()).ok()).map(Ok).collect();
-                Box::new(ids.into_iter())
-            }
-            Err(error) => Box::new(std::iter::once(Err(plan::HistoryError::Failed(error.to_string())))),
-        }
     }
 }
 

@@ -72,8 +72,7 @@ async fn told(planner: &Planner, lead: &Arc<Row>, environment: &str) -> Result<E
                 .ok_or_else(|| Unplanned::NotUnderstood { app: lead.identity.name.clone() })?;
             let mut app = app.clone();
             complete(tree, &mut app);
-            let rules = &facts.rules;
-            let ask = StatesAsk { tree, rules, history, app: &app, environment: &environment, limit: SHOWN };
+            let ask = StatesAsk { tree, history, app: &app, environment: &environment, limit: SHOWN };
             Ok(plan::earlier_states(&ask)?)
         })
     };

@@ -153,7 +153,7 @@ fn of_regions(repo: &Repo, from: &[Option<&str>], to: &[Option<&str>]) -> Result
         name: "web".to_owned(),
         base_path: "envs".to_owned(),
         layout: Layout::Kustomize,
-        doubts: Default::default(),
+        doubts: std::collections::BTreeMap::new(),
         places: [places("staging", from), places("prod", to)].into(),
     };
     let (tree, history) = (repo.head(), Walk::new(&repo.repository, 100));

@@ -124,8 +124,7 @@ fn b24_the_folder_is_called_as_the_others_call_it() {
         ("apps/api/overlays/production/kustomization.yaml", PROD),
         ("apps/api/overlays/dev/kustomization.yaml", DEV),
     ]);
-    // How folders are called is found by the layout; here the name is the folder's.
-    let planned = repo.promote("dev", "production").expect("plans");
+    let planned = repo.promote("dev", "prod").expect("plans");
     assert!(planned.writes.contains_key("apps/web/overlays/production/kustomization.yaml"));
 }
 

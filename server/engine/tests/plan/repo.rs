@@ -153,9 +153,8 @@ impl Repo {
         let (tree, found) = (self.head(), self.found());
         let app = found.apps.iter().find(|app| app.name == "web").expect("web");
         let history = Walk::new(&self.repository, 2000);
-        let (rules, environment) = (&self.rules, "prod");
-        earlier_states(&StatesAsk { tree: &tree, rules, history: &history, app, environment, limit })
-            .expect("tells")
+        let environment = "prod";
+        earlier_states(&StatesAsk { tree: &tree, history: &history, app, environment, limit }).expect("tells")
     }
 
     /// Commits what was planned, with our trailers.

@@ -92,7 +92,7 @@ fn several_apps_that_share_a_file_edit_it_one_after_the_other() {
         name: name.to_owned(),
         base_path: name.to_owned(),
         layout: Layout::Kustomize,
-        doubts: Default::default(),
+        doubts: std::collections::BTreeMap::new(),
         places: ["dev", "prod"].map(|it| place(name, it)).into(),
     };
     let found = Found { apps: vec![app("web"), app("api")], ..Found::default() };

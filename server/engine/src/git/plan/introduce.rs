@@ -21,7 +21,7 @@ use super::{
 };
 use crate::git::{
     edit::{self, Change, Edit, Field, Limits, Scalar, Step},
-    layout::{Carrier, Found, LayoutError, Place},
+    layout::{Carrier, Found, Layout, LayoutError, Place, words::environments},
     tree::{Entry, Tree},
 };
 
@@ -55,7 +55,7 @@ pub(super) fn introduce(
 ) -> Result<Made, PlanError> {
     let (app, to) = (ask.app, ask.to);
     let refuse = |why: String| PlanError::Introduce { app: app.name.clone(), to: to.to_owned(), why };
-    let order = words::order(ask.rules);
+    let order = environments(ask.rules);
     let is_known =
         order.iter().any(|it| it.name == to) || found.apps.iter().any(|it| it.places.contains_key(to));
     if !is_known {
@@ -63,6 +63,9 @@ pub(super) fn introduce(
     }
     if !alone {
         return Err(refuse("it is not there yet; plan it alone".to_owned()));
+    }
+    if !matches!(app.layout, Layout::Kustomize | Layout::Helm | Layout::Plain) {
+        return Err(refuse(format!("its layout, {}, is not copied; add it by hand", app.layout.words())));
     }
     let nearest = words::nearest(app, &order, to).ok_or(missing)?;
     let words = Words::new(&order, nearest, &words::word_of(found, app, &order, to));

@@ -5,12 +5,11 @@ use model::plan::{CommitRef, Plan, PlanKind, PlanRow, RowOutcome, Verified};
 
 use super::{
     Moved, PlanError, Planned,
-    asked::{complete_app, places_at},
+    asked::{app_of, places_at},
     files::Files,
     hash::{Digest, hash_of},
     history::History,
     introduce::introduce,
-    pairs::carriers,
     past::Past,
     row::{self, Made},
 };
@@ -133,7 +132,7 @@ fn app_row(
     asked: &AppAsk,
     files: &mut Files<'_>,
 ) -> Result<(PlanKind, Made), PlanError> {
-    let app = &complete_app(ask.tree, ask.found, &asked.app)?;
+    let app = &app_of(ask.found, ask.tree, &asked.app)?;
     if let Some(why) = &asked.skip {
         return Ok((PlanKind::Promote, left_out(ask, asked, why.clone())));
     }
@@ -180,8 +179,7 @@ fn later(
     if asked.take_latest || source.commit() == ask.tree.commit() {
         return Ok(None);
     }
-    let carriers: Vec<_> =
-        app.places(ask.from)?.iter().flat_map(|place| carriers(app, ask.rules, place)).collect();
+    let carriers: Vec<_> = app.places(ask.from)?.iter().flat_map(|place| place.carriers.clone()).collect();
     let past = Past::new(ask.tree, ask.history, &carriers);
     if past.state_at(source.commit()) == past.state_at(ask.tree.commit()) {
         return Ok(None);

@@ -8,7 +8,7 @@ use model::plan::{CommitRef, Move, PlanKind, RowOutcome};
 
 use super::{
     PlanError, Planned,
-    asked::{complete_app, places_at},
+    asked::{app_of, places_at},
     carried::WHOLE,
     files::Files,
     history::History,
@@ -50,7 +50,7 @@ pub struct RollbackAsk<'a> {
 /// An app that is not in the environment, or was not then; files that cannot be read or edited safely; of a whole path
 /// also commits of others since.
 pub fn rollback(ask: &RollbackAsk<'_>) -> Result<Planned, PlanError> {
-    let app = &complete_app(ask.tree, ask.found, ask.app)?;
+    let app = &app_of(ask.found, ask.tree, ask.app)?;
     let targets = app.places(ask.environment)?;
     let sources = places_at(ask.earlier, ask.rules, app, ask.environment)?;
     let from = ask.earlier.commit().to_string();
@@ -73,7 +73,7 @@ pub fn rollback(ask: &RollbackAsk<'_>) -> Result<Planned, PlanError> {
         restore(ask, &sources, targets, &mut files, &mut made)?;
         made.row.stays.clear();
         let differences = Differences { app, rules: ask.rules, source: ask.earlier, files: &files };
-        for pair in pairs(app, ask.rules, (&from, ask.earlier, &sources), targets)? {
+        for pair in pairs(app, (&from, ask.earlier, &sources), targets)? {
             made.row.stays.extend(differences.of(&pair)?);
         }
     }

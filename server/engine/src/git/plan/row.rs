@@ -58,7 +58,7 @@ struct Carry {
 /// # Errors
 /// What cannot be read, paired or edited safely.
 pub(super) fn row(ask: &Ask<'_>, files: &mut Files<'_>) -> Result<Made, PlanError> {
-    let pairs = pairs(ask.app, ask.rules, (ask.from, ask.source, ask.sources), ask.targets)?;
+    let pairs = pairs(ask.app, (ask.from, ask.source, ask.sources), ask.targets)?;
     let (carries, mut stays) = carries(ask, files, &pairs)?;
     if carries.iter().all(|it| it.theirs.values().is_empty()) {
         return Err(PlanError::Nothing { app: ask.app.name.clone(), from: ask.from.to_owned() });
