@@ -253,7 +253,7 @@ fn check(tree: &Tree<'_>, found: &Found) -> Result<(), String> {
             let files =
                 place.files.iter().map(|(_, path)| path).chain(place.carriers.iter().map(|it| &it.file));
             for path in files {
-                hold(is_inside(path), "no path leaves the repository")?;
+                hold(is_inside(path), &format!("{path:?} stays in the repository"))?;
                 hold(tree.read(path).is_ok(), &format!("{path:?} is a file that can be read"))?;
             }
             hold(place.folder.as_deref().is_none_or(is_inside), "no folder leaves the repository")?;

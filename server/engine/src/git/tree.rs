@@ -334,6 +334,7 @@ fn check_name(name: &str, path: &str) -> Result<(), TreeError> {
     match check(name) {
         Err(TreeError::Path { why, .. }) => refuse(why),
         _ if name.contains('/') => refuse("a name in it has a slash"),
+        _ if name.eq_ignore_ascii_case(".git") => refuse("a name in it is .git"),
         other => other,
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Sketch {
     apps: BTreeMap<String, Draft>,
     /// Folders that belong to a place.
     taken: HashSet<String>,
-    /// Names of apps by their base paths, where a pattern tells them.
+    /// Names of apps by their base paths, where something else than the path tells them.
     names: BTreeMap<String, String>,
     told: Vec<NotUnderstood>,
 }
@@ -102,7 +102,7 @@ impl Sketch {
         }
     }
 
-    /// Gives an app the name that a pattern tells.
+    /// Gives an app the name that a pattern or an Application tells.
     pub(super) fn name(&mut self, base: &str, name: &str) {
         self.names.insert(base.to_owned(), name.to_owned());
     }
@@ -180,9 +180,6 @@ fn path_of(place: &Place) -> String {
 
 /// The last folder that is no mere layer names the app.
 fn name_of(base_path: &str) -> String {
-    if let Some((_, name)) = base_path.split_once('#') {
-        return name.to_owned();
-    }
     let folder = upwards(base_path).map(last_of).find(|name| !LAYERS.contains(name) && *name != "*");
     let name = folder.or_else(|| Some(last_of(base_path)).filter(|name| !name.is_empty()));
     name.unwrap_or("app").to_owned()

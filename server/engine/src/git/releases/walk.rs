@@ -266,7 +266,6 @@ impl Watch {
 }
 
 /// Reads a single value of a content: none where the content cannot be read, none within where the field is absent.
-#[expect(clippy::option_option, reason = "what cannot be read and what is absent are two things")]
 fn text_of(repository: &Repository, id: Oid, field: &Field) -> Option<Option<String>> {
     let value = edit::read(&content(repository, id)?, field, &Limits::default()).ok()?;
     Some(value.and_then(|it| it.as_text().map(str::to_owned)))
