@@ -73,7 +73,7 @@ async fn clusters_are_marks_with_words_and_many_are_counted() {
     let few = cell_html(&page.html, "/apps/billing#prod");
     assert!(few.contains(r#"title="prod-eu-1: Healthy, prod-us-1: Healthy, prod-ap-1: Stale""#), "{few}");
     assert_eq!(few.matches("i-healthy").count(), 2, "{few}");
-    page.reads("prod-eu-1: Healthy, prod-us-1: Healthy, prod-ap-1: Stale").reads("1 of 7 clusters unwell");
+    page.reads("prod-eu-1: Healthy, prod-us-1: Healthy, prod-ap-1: Stale").reads("1 of 7 unwell");
     assert!(!cell_html(&page.html, "/apps/billing#dev").contains("pips"), "one cluster needs no mark");
 }
 

@@ -174,7 +174,9 @@ impl Config {
                 admin_password: admin_password(password_file, secrets.admin_password),
                 sign_in: file.sign_in.into_settings(&secrets.client_secrets)?,
                 apps: file.grouping.into_setting(&file.apps),
-                repositories: file.repositories.into_setting(data_dir.as_deref(), flags.allow_file_repositories)?,
+                repositories: file
+                    .repositories
+                    .into_setting(data_dir.as_deref(), flags.allow_file_repositories)?,
                 retention: file.retention.into_setting(),
             },
             http: http::Settings {

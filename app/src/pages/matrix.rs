@@ -26,7 +26,7 @@ use model::{
 
 use self::{
     board::Board,
-    filters::{Active, Search, Toolbar},
+    filters::{Search, Toolbar},
     nothing::{Leftover, Nothing, Pages},
     peek::PeekPopover,
     selection::{Bar, submit},
@@ -98,7 +98,6 @@ fn draw(shelf: Shelf<Matrix>, query: Memo<ListApps>, board: Board, views: ViewAc
             <ErrorNote what="The refresh was refused" error=error_of(board.refresh.value())/>
             <Search shelf query/>
             <Toolbar shelf query/>
-            <Active query/>
             <Jumps shelf/>
             <form method="get" action=routes::PLANS aria-label="Promote apps" on:submit=submit>
                 <section class="card overflow-clip" aria-labelledby="matches">
@@ -149,13 +148,17 @@ fn Unreachable(shelf: Shelf<Matrix>) -> impl IntoView {
         (!silent.is_empty()).then(|| {
             let each: Vec<String> = silent.iter().map(|(name, count)| format!("{count} of {name}")).collect();
             let total: u32 = silent.iter().map(|(_, count)| count).sum();
-            let (noun, verb) = if total == 1 { ("cluster", "does") } else { ("clusters", "do") };
+            let (noun, verb, shown) = if total == 1 {
+                ("cluster", "does", "of it is its last known state")
+            } else {
+                ("clusters", "do", "of them is their last known state")
+            };
             view! {
                 <section class="banner text-stale" aria-label="Partial data">
                     <Icon name="unreachable"/>
                     <div class="txt">
                         <b>{format!("{total} {noun} {verb} not answer: {}.", each.join(", "))}</b>
-                        " What is shown of them is their last known state: hatched, or not counted as healthy."
+                        {format!(" What is shown {shown}: hatched, or not counted as healthy.")}
                     </div>
                 </section>
             }

@@ -93,7 +93,7 @@ pub(crate) fn Marks(marks: Vec<Mark>) -> impl IntoView {
         marks.iter().map(|mark| format!("{}: {}", mark.cluster, mark.state.word())).collect();
     let title = each.join(", ");
     if marks.len() > MARKS {
-        return view! { <span class="hidden md:inline" title=title>{count_words(&marks)}</span> }.into_any();
+        return view! { <span class="hidden whitespace-nowrap lg:inline" title=title>{count_words(&marks)}</span> }.into_any();
     }
     let icons = marks
         .iter()
@@ -104,7 +104,7 @@ pub(crate) fn Marks(marks: Vec<Mark>) -> impl IntoView {
         .collect_view();
     let words = title.clone();
     view! {
-        <span class="pips hidden md:inline-flex" title=title>
+        <span class="pips hidden lg:inline-flex" title=title>
             {icons}
             <span class="sr-only">{words}</span>
         </span>
@@ -148,9 +148,9 @@ fn words_of(cell: &Cell) -> String {
 }
 
 fn count_words(marks: &[Mark]) -> String {
-    let noun = if clusters_of(marks).0 as usize == marks.len() { "clusters" } else { "Applications" };
     match marks.iter().filter(|mark| mark.state != CellState::Healthy).count() {
-        0 => format!("{} {noun}", marks.len()),
-        unwell => format!("{unwell} of {} {noun} unwell", marks.len()),
+        0 if clusters_of(marks).0 as usize == marks.len() => format!("{} clusters", marks.len()),
+        0 => format!("{} Applications", marks.len()),
+        unwell => format!("{unwell} of {} unwell", marks.len()),
     }
 }

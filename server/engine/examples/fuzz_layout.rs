@@ -3,10 +3,10 @@
 //! `cargo run --release -p engine --example fuzz_layout -- --seconds 1800 --seed 1`; `scripts/soak layout` runs it. A seed
 //! that fails goes into `tests/fuzzed/layout-seeds.txt`.
 
-#[path = "fuzz/looking.rs"]
-mod looking;
 #[path = "../tests/hostile.rs"]
 mod hostile;
+#[path = "fuzz/looking.rs"]
+mod looking;
 
 use hostile::Hostile;
 

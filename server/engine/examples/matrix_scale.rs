@@ -62,11 +62,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("first page", ListApps::default()),
         ("a late page of 500", ListApps { page: 9, per_page: 500, ..ListApps::default() }),
         ("by text", ListApps { q: "app-49".into(), ..ListApps::default() }),
-        ("by health and project", ListApps {
-            health: vec!["Degraded".into()],
-            project: vec!["project-7".into(), "project-8".into()],
-            ..ListApps::default()
-        }),
+        (
+            "by health and project",
+            ListApps {
+                health: vec!["Degraded".into()],
+                project: vec!["project-7".into(), "project-8".into()],
+                ..ListApps::default()
+            },
+        ),
         ("behind by more than one", ListApps { q: "behind:>1".into(), ..ListApps::default() }),
     ] {
         let mut took: Vec<Duration> = (0..ROUNDS)

@@ -32,8 +32,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         server: "https://mgmt".into(),
         listed: true,
     };
-    let (index, mut indexer) =
-        Index::new([("lab".to_owned(), plane)], Environments::default(), AppRules::default(), Metrics::default());
+    let (index, mut indexer) = Index::new(
+        [("lab".to_owned(), plane)],
+        Environments::default(),
+        AppRules::default(),
+        Metrics::default(),
+    );
     let now = Timestamp(1_800_000_000_000);
     let applications = (0..APPLICATIONS).map(application).collect::<Result<Vec<_>, _>>()?;
     indexer.apply(applications, now);

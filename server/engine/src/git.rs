@@ -5,11 +5,11 @@
 pub mod edit;
 pub mod history;
 pub mod layout;
+pub mod lint;
 pub mod mirror;
 pub mod plan;
-pub mod remote;
-pub mod lint;
 pub mod releases;
+pub mod remote;
 pub mod rules;
 pub mod trailers;
 pub mod tree;

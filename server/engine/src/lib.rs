@@ -12,9 +12,9 @@ pub mod git;
 pub mod history;
 pub mod metrics;
 pub mod plans;
+pub mod render;
 pub mod repositories;
 pub mod saved_views;
-pub mod render;
 pub mod tasks;
 pub mod webhooks;
 

@@ -13,7 +13,9 @@ use git2::Oid;
 use model::{
     Actor, AppError, Timestamp,
     apps::{CellId, Comparison, Difference},
-    plan::{AskPlan, AskPromotion, AskRollback, EarlierStates, Plan, PlanDetail, PlanRow, RowOutcome, Standing},
+    plan::{
+        AskPlan, AskPromotion, AskRollback, EarlierStates, Plan, PlanDetail, PlanRow, RowOutcome, Standing,
+    },
     status::Environment,
 };
 
@@ -236,9 +238,7 @@ impl Planner {
     /// What the actor lacks to carry a plan out; none where nothing would change.
     fn denied(&self, snapshot: &Snapshot, actor: &Actor, kept: &Kept) -> Option<String> {
         let order = self.repositories.order();
-        let lacks = |verb| {
-            move |row: &Arc<Row>| snapshot.rights.lacks(actor, verb, &snapshot.object_of(row))
-        };
+        let lacks = |verb| move |row: &Arc<Row>| snapshot.rights.lacks(actor, verb, &snapshot.object_of(row));
         kept.plan.rows.iter().filter(|row| row.outcome == RowOutcome::Moves).find_map(|row| {
             let app = fleet::find(snapshot, order, row.slug.as_deref().unwrap_or(&row.app)).ok()?;
             match &kept.ask {
@@ -247,7 +247,8 @@ impl Planner {
                     app.rows[rank].iter().find_map(|row| lacks(Verb::RollBack)(row))
                 }
                 AskPlan::Promote(it) => {
-                    let (from, to) = (fleet::rank_of(order, &it.from).ok()?, fleet::rank_of(order, &it.to).ok()?);
+                    let (from, to) =
+                        (fleet::rank_of(order, &it.from).ok()?, fleet::rank_of(order, &it.to).ok()?);
                     match (&app.rows[to][..], app.rows[from].first()) {
                         ([], Some(source)) => lacks_to_introduce(snapshot, actor, source, &it.to),
                         (targets, _) => targets.iter().find_map(|row| lacks(Verb::Promote)(row)),
@@ -384,7 +385,7 @@ fn app_ask(facts: &Facts, app: &fleet::AskedApp, ask: &AskPromotion) -> Result<A
     })
 }
 
-fn base_path_of<'a>(facts: &'a Facts, rows: &[Arc<Row>]) -> Option<&'a str> {
+fn base_path_of<'a>(facts: &'a Facts, rows: &'a [Arc<Row>]) -> Option<&'a str> {
     rows.iter().find_map(|row| facts.place_of(row)).map(|(app, _)| app.base_path.as_str())
 }
 

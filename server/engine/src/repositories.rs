@@ -309,7 +309,9 @@ impl Book {
             .zip(&running)
             .map(|(rows, running)| Course {
                 entries: rows.first().and_then(|row| facts.releases_of(row)).unwrap_or_default(),
-                runs: running.as_ref().map(|(version, state)| Runs { version: version.as_deref(), state: *state }),
+                runs: running
+                    .as_ref()
+                    .map(|(version, state)| Runs { version: version.as_deref(), state: *state }),
             })
             .collect();
         let is_whole = facts.releases.as_ref().is_some_and(Releases::is_whole);
@@ -388,8 +390,12 @@ fn sources_of(snapshot: &Snapshot, followed: &Followed) -> Vec<ApplicationSource
 }
 
 /// Runs what reads a repository where it holds up nobody.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, MirrorError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| MirrorError::Interrupted { url: error.to_string() })
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, MirrorError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| MirrorError::Interrupted { url: error.to_string() })
 }
 
 impl From<MirrorError> for Error {

@@ -20,12 +20,13 @@ const LONGEST: usize = 60;
 /// Returns the actor's own, by name.
 pub async fn of(db: &Db, actor: &Actor) -> Result<Vec<SavedView>> {
     let (kind, subject) = owner(actor);
-    let rows = sqlx::query("SELECT name, query FROM saved_views WHERE kind = $1 AND subject = $2 ORDER BY name")
-        .bind(kind)
-        .bind(subject)
-        .fetch_all(db.pool())
-        .await
-        .map_err(failed("read saved views"))?;
+    let rows =
+        sqlx::query("SELECT name, query FROM saved_views WHERE kind = $1 AND subject = $2 ORDER BY name")
+            .bind(kind)
+            .bind(subject)
+            .fetch_all(db.pool())
+            .await
+            .map_err(failed("read saved views"))?;
     let view = |row: sqlx::postgres::PgRow| {
         let query: Json<ListApps> = row.try_get("query")?;
         Ok(SavedView { name: row.try_get("name")?, query: query.0 })

@@ -69,9 +69,12 @@ impl Webhooks {
         if let Some(kept) = self.kept() {
             return kept;
         }
-        let read = futures::future::join_all(self.planes.iter().map(|(client, namespace)| self.read(client, namespace)));
+        let read = futures::future::join_all(
+            self.planes.iter().map(|(client, namespace)| self.read(client, namespace)),
+        );
         let secrets = Arc::new(read.await.into_iter().flatten().collect::<Vec<_>>());
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), Arc::clone(&secrets)));
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((Instant::now(), Arc::clone(&secrets)));
         secrets
     }
 

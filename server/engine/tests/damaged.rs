@@ -2,16 +2,59 @@
 //! break something; the seeds that did are replayed with the tests.
 
 use engine::git::edit::{
-    Change, Document, Edit, Field, Identity, Images, Limits, Path, Scalar, Tree, apply, difference, promote, read,
+    Change, Document, Edit, Field, Identity, Images, Limits, Path, Scalar, Tree, apply, difference, promote,
+    read,
 };
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 
 const PIECES: [&str; 44] = [
-    "- ", "a: ", "b:", "\n", "\n  ", "\n- ", "*a", "&a ", "[", "]", "{", "}", ", ", "'", "\"", "|", "|+\n", "|2-\n", ">", " #", "!",
-    "!!str ", "---\n", "...\n", "\r\n", "\t", "%", "? ", ": ", "<<: ", "\u{85}", "é", "~", "x", "1", "\u{feff}", "images:\n",
-    "- name: x\n", "  newTag: y\n", "\\", "!<", "\u{2028}", "newTag: 1.20\n", "\0",
+    "- ",
+    "a: ",
+    "b:",
+    "\n",
+    "\n  ",
+    "\n- ",
+    "*a",
+    "&a ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ", ",
+    "'",
+    "\"",
+    "|",
+    "|+\n",
+    "|2-\n",
+    ">",
+    " #",
+    "!",
+    "!!str ",
+    "---\n",
+    "...\n",
+    "\r\n",
+    "\t",
+    "%",
+    "? ",
+    ": ",
+    "<<: ",
+    "\u{85}",
+    "é",
+    "~",
+    "x",
+    "1",
+    "\u{feff}",
+    "images:\n",
+    "- name: x\n",
+    "  newTag: y\n",
+    "\\",
+    "!<",
+    "\u{2028}",
+    "newTag: 1.20\n",
+    "\0",
 ];
-const VALUES: [&str; 12] = ["v2", "1.20", "", "yes", "a: b", "# x", "é\u{202e}", "\n", "'", "*a", "0x1f", "sha256:ab"];
+const VALUES: [&str; 12] =
+    ["v2", "1.20", "", "yes", "a: b", "# x", "é\u{202e}", "\n", "'", "*a", "0x1f", "sha256:ab"];
 
 /// Makes the file of a seed and edits it in all ways.
 ///
@@ -26,7 +69,8 @@ pub(crate) fn try_seed(seed: u64, corpus: &[Vec<u8>]) -> Result<(), String> {
 /// The files of `tests/corpus`.
 pub(crate) fn corpus() -> std::io::Result<Vec<Vec<u8>>> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus");
-    let mut paths = std::fs::read_dir(folder)?.map(|it| Ok(it?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    let mut paths =
+        std::fs::read_dir(folder)?.map(|it| Ok(it?.path())).collect::<std::io::Result<Vec<_>>>()?;
     // Seeds mean the same files everywhere.
     paths.sort();
     paths.iter().map(std::fs::read).collect()

@@ -9,7 +9,8 @@ fn seeds(listed: &str) -> impl Iterator<Item = u64> {
 
 #[test]
 fn a19_a27_no_repository_breaks_layouts_rules_lint_or_releases() {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("hostile-{}", std::process::id()));
+    let folder =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("hostile-{}", std::process::id()));
     let hostile = Hostile::in_folder(&folder).expect("a repository");
     for seed in seeds(include_str!("fuzzed/layout-seeds.txt")) {
         hostile.try_seed(seed).unwrap_or_else(|why| panic!("seed {seed}: {why}"));

@@ -17,14 +17,69 @@ use rand::{Rng as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 const MOST_TIME: Duration = Duration::from_secs(60);
 
 const NAMES: [&[u8]; 62] = [
-    b"apps", b"web", b"api", b"overlays", b"overlay", b"envs", b"env", b"environments", b"base", b"components", b"variants",
-    b"dev", b"prod", b"staging", b"production", b"prod-eu", b"eu-prod", b"dev-prod", b"non-prod", b"web-prod", b"qa", b"values",
-    b"charts", b"clusters", b"bootstrap", b"deploy", b"k8s", b"Chart.yaml", b"values.yaml", b"values-dev.yaml",
-    b"values.prod.yaml", b"dev.yaml", b"prod.yml", b"kustomization.yaml", b"kustomization.yml", b"Kustomization", b"version.yml",
-    b"deployment.yaml", b"applications.yaml", b"set.yaml", b"config.json", b".quarterdeck.toml", b".github", b"node_modules",
+    b"apps",
+    b"web",
+    b"api",
+    b"overlays",
+    b"overlay",
+    b"envs",
+    b"env",
+    b"environments",
+    b"base",
+    b"components",
+    b"variants",
+    b"dev",
+    b"prod",
+    b"staging",
+    b"production",
+    b"prod-eu",
+    b"eu-prod",
+    b"dev-prod",
+    b"non-prod",
+    b"web-prod",
+    b"qa",
+    b"values",
+    b"charts",
+    b"clusters",
+    b"bootstrap",
+    b"deploy",
+    b"k8s",
+    b"Chart.yaml",
+    b"values.yaml",
+    b"values-dev.yaml",
+    b"values.prod.yaml",
+    b"dev.yaml",
+    b"prod.yml",
+    b"kustomization.yaml",
+    b"kustomization.yml",
+    b"Kustomization",
+    b"version.yml",
+    b"deployment.yaml",
+    b"applications.yaml",
+    b"set.yaml",
+    b"config.json",
+    b".quarterdeck.toml",
+    b".github",
+    b"node_modules",
     // What no sane repository has.
-    b"..", b".", b".git", b"", b"a\nb", b"\x1b[31m", b"\xff\xfe", b"a/b", b"../../etc", b"a\\b", b"%2e%2e", b" ", b"*", b"{app}",
-    "\u{202e}dev".as_bytes(), "prod\u{a0}".as_bytes(), "d\u{e9}v".as_bytes(), b"#",
+    b"..",
+    b".",
+    b".git",
+    b"",
+    b"a\nb",
+    b"\x1b[31m",
+    b"\xff\xfe",
+    b"a/b",
+    b"../../etc",
+    b"a\\b",
+    b"%2e%2e",
+    b" ",
+    b"*",
+    b"{app}",
+    "\u{202e}dev".as_bytes(),
+    "prod\u{a0}".as_bytes(),
+    "d\u{e9}v".as_bytes(),
+    b"#",
 ];
 
 const TEXTS: [&str; 18] = [
@@ -84,9 +139,10 @@ impl Hostile {
                 1 => self.deep(random)?,
                 _ => self.folder(random, 0)?,
             };
-            let who = Signature::new("e\nve", "e@quarterdeck.test", &Time::new(random.random(), 0));
-            let who = who.or_else(|_| Signature::new("eve", "e@quarterdeck.test", &Time::new(0, 0)))?;
-            let parents: Vec<_> = parent.map(|it| self.git.find_commit(it)).transpose()?.into_iter().collect();
+            let time = Time::new(random.random_range(0..4_000_000_000), random.random_range(-900..900));
+            let who = Signature::new("e\u{1b}[31mve", "e@quarterdeck.test", &time)?;
+            let parents: Vec<_> =
+                parent.map(|it| self.git.find_commit(it)).transpose()?.into_iter().collect();
             let parents: Vec<_> = parents.iter().collect();
             // A tree that libgit2 does not read makes no commit by its ways.
             let Ok(tree) = self.git.find_tree(tree) else { continue };
@@ -137,8 +193,13 @@ impl Hostile {
 
     /// As raw bytes: Git's own tools would refuse such names.
     fn write(&self, mut entries: Vec<(Vec<u8>, (&str, Oid))>) -> Result<Oid, git2::Error> {
-        entries.sort();
-        entries.dedup_by(|a, b| a.0 == b.0);
+        // Git's order, or nothing would be found in it: folders as if their names ended with a slash.
+        let key = |(name, (mode, _)): &(Vec<u8>, (&str, Oid))| {
+            name.iter().copied().chain((*mode == "40000").then_some(b'/')).collect::<Vec<_>>()
+        };
+        entries.sort_by_key(key);
+        let mut names = std::collections::HashSet::new();
+        entries.retain(|(name, _)| names.insert(name.clone()));
         let mut bytes = Vec::new();
         for (name, (mode, id)) in entries {
             bytes.extend_from_slice(mode.as_bytes());
@@ -178,12 +239,19 @@ impl Hostile {
 
 fn check(tree: &Tree<'_>, found: &Found) -> Result<(), String> {
     hold(found.not_understood.len() <= 200, "what is told is bounded")?;
-    hold(found.not_understood.iter().all(|it| is_one_line(&it.path) && is_one_line(&it.why)), "what is told is lines")?;
-    hold(found.apps.windows(2).all(|it| it[0].base_path < it[1].base_path), "base paths are in order, each once")?;
+    hold(
+        found.not_understood.iter().all(|it| is_one_line(&it.path) && is_one_line(&it.why)),
+        "what is told is lines",
+    )?;
+    hold(
+        found.apps.windows(2).all(|it| it[0].base_path < it[1].base_path),
+        "base paths are in order, each once",
+    )?;
     for app in &found.apps {
         hold(is_one_line(&app.name) && !app.name.is_empty(), "names are lines")?;
         for place in app.places.values().flatten() {
-            let files = place.files.iter().map(|(_, path)| path).chain(place.carriers.iter().map(|it| &it.file));
+            let files =
+                place.files.iter().map(|(_, path)| path).chain(place.carriers.iter().map(|it| &it.file));
             for path in files {
                 hold(is_inside(path), "no path leaves the repository")?;
                 hold(tree.read(path).is_ok(), &format!("{path:?} is a file that can be read"))?;
@@ -218,7 +286,8 @@ fn text(random: &mut StdRng) -> Vec<u8> {
         5..12 if !bytes.is_empty() => {
             for _ in 0..random.random_range(1..4) {
                 let at = random.random_range(0..bytes.len());
-                let piece = [&b"\n"[..], b"\"", b"*a ", b"&a ", b"[", b"}", b"\xff", b": ", b"- ", b"\t", b"#", b"|"];
+                let piece =
+                    [&b"\n"[..], b"\"", b"*a ", b"&a ", b"[", b"}", b"\xff", b": ", b"- ", b"\t", b"#", b"|"];
                 let piece = piece.choose(random).copied().unwrap_or_default();
                 bytes.splice(at..(at + random.random_range(0..3)).min(bytes.len()), piece.iter().copied());
             }

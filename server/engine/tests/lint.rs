@@ -13,14 +13,20 @@ const BASE: &str = "resources: [deployment.yaml]\n";
 const WORKLOAD: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  template:\n    spec:\n      containers:\n        - name: web\n          image: shop/web\n";
 
 fn overlay(environment: &str) -> String {
-    format!("namespace: shop-{environment}\nresources: [../../base]\nimages:\n  - name: shop/web\n    newTag: \"1.5.0\"\n")
+    format!(
+        "namespace: shop-{environment}\nresources: [../../base]\nimages:\n  - name: shop/web\n    newTag: \"1.5.0\"\n"
+    )
 }
 
 /// A sound app in three environments, with changes.
 fn repo(changes: &[(&str, &str)]) -> Bare {
-    let repo = Bare::of(&[("apps/web/base/kustomization.yaml", BASE), ("apps/web/base/deployment.yaml", WORKLOAD)]);
+    let repo =
+        Bare::of(&[("apps/web/base/kustomization.yaml", BASE), ("apps/web/base/deployment.yaml", WORKLOAD)]);
     for environment in ["dev", "staging", "prod"] {
-        repo.commit(&[(&format!("apps/web/overlays/{environment}/kustomization.yaml"), &overlay(environment))]);
+        repo.commit(&[(
+            &format!("apps/web/overlays/{environment}/kustomization.yaml"),
+            &overlay(environment),
+        )]);
     }
     repo.commit(changes);
     repo
@@ -60,7 +66,12 @@ fn a_sound_repository_has_no_findings() {
 
 #[test]
 fn breakage_01_an_overlay_that_renders_into_another_environments_namespace_is_an_error() {
-    let found = has(&[(PROD, &overlay("dev"))], "foreign-namespace", "apps/web/overlays/prod/kustomization.yaml:1", Severity::Error);
+    let found = has(
+        &[(PROD, &overlay("dev"))],
+        "foreign-namespace",
+        "apps/web/overlays/prod/kustomization.yaml:1",
+        Severity::Error,
+    );
     assert_eq!(found.what, "This is prod's overlay, and it renders into shop-dev, the namespace of dev.");
 }
 
@@ -69,10 +80,18 @@ fn tags_that_float_lack_or_need_quotes_are_told() {
     let tag = |tag: &str| overlay("prod").replace("\"1.5.0\"", tag);
     has(&[(PROD, &tag("latest"))], "floating-tag", &format!("{PROD}:5"), Severity::Warning);
     has(&[(PROD, &tag("1.20"))], "unquoted-tag", &format!("{PROD}:5"), Severity::Error);
-    has(&[(PROD, &overlay("prod").replace("    newTag: \"1.5.0\"\n", ""))], "no-tag", &format!("{PROD}:4"), Severity::Warning);
+    has(
+        &[(PROD, &overlay("prod").replace("    newTag: \"1.5.0\"\n", ""))],
+        "no-tag",
+        &format!("{PROD}:4"),
+        Severity::Warning,
+    );
     let without = "resources: [../../base]\n";
     has(&[(PROD, without)], "no-tag", "apps/web/base/deployment.yaml:10", Severity::Warning);
-    let plain = [("apps/job/dev/job.yaml", "apiVersion: batch/v1\nkind: Job\nspec: {template: {spec: {containers: [{image: 'r:5000/job:edge'}]}}}\n")];
+    let plain = [(
+        "apps/job/dev/job.yaml",
+        "apiVersion: batch/v1\nkind: Job\nspec: {template: {spec: {containers: [{image: 'r:5000/job:edge'}]}}}\n",
+    )];
     has(&plain, "floating-tag", "apps/job/dev/job.yaml:3", Severity::Warning);
     let digest = overlay("prod").replace("newTag: \"1.5.0\"", "newTag: latest\n    digest: sha256:ab");
     assert_eq!(findings(&repo(&[(PROD, &digest)])), [], "a digest does not float");
@@ -101,7 +120,12 @@ fn a1_bases_that_are_missing_or_leave_the_repository_are_errors() {
 
 #[test]
 fn a4_remote_bases_are_told() {
-    for address in ["https://169.254.169.254/x", "git@github.com:a/b.git", "github.com/a/b//base?ref=v1", "git::https://x/y"] {
+    for address in [
+        "https://169.254.169.254/x",
+        "git@github.com:a/b.git",
+        "github.com/a/b//base?ref=v1",
+        "git::https://x/y",
+    ] {
         let text = format!("{}components: ['{address}']\n", overlay("prod"));
         has(&[(PROD, &text)], "remote-base", &format!("{PROD}:6"), Severity::Warning);
     }
@@ -121,8 +145,11 @@ fn a2_links_and_submodules_are_told() {
 
 #[test]
 fn a19_what_cannot_be_read_is_told_and_the_rest_is_looked_at() {
-    for text in ["a: [\n", "a: 1\na: 2\n", "images:\n  - name: x\n    digest: |1\n\u{85}\n", "\u{feff}? [a]\n: b\n"] {
-        let findings = findings(&repo(&[(PROD, text), ("apps/web/overlays/dev/kustomization.yaml", &overlay("prod"))]));
+    for text in
+        ["a: [\n", "a: 1\na: 2\n", "images:\n  - name: x\n    digest: |1\n\u{85}\n", "\u{feff}? [a]\n: b\n"]
+    {
+        let findings =
+            findings(&repo(&[(PROD, text), ("apps/web/overlays/dev/kustomization.yaml", &overlay("prod"))]));
         assert_eq!(places(&findings, "foreign-namespace").len(), 1, "{findings:?}");
     }
     let mut bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n".to_owned();
@@ -134,7 +161,9 @@ fn a19_what_cannot_be_read_is_told_and_the_rest_is_looked_at() {
 }
 
 fn application(name: &str, path: &str, revision: &str, namespace: &str) -> String {
-    format!("apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata:\n  name: {name}\nspec:\n  source:\n    repoURL: https://git.example.com/fleet.git\n    path: {path}\n    targetRevision: {revision}\n  destination:\n    name: prod\n    namespace: {namespace}\n")
+    format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata:\n  name: {name}\nspec:\n  source:\n    repoURL: https://git.example.com/fleet.git\n    path: {path}\n    targetRevision: {revision}\n  destination:\n    name: prod\n    namespace: {namespace}\n"
+    )
 }
 
 #[test]
@@ -189,8 +218,14 @@ fn applications_of_the_fleet_are_compared_with_it() {
 
 #[test]
 fn a14_a_secret_in_plain_text_is_told_without_its_values() {
-    let secret = "apiVersion: v1\nkind: Secret\nmetadata:\n  name: db\nstringData:\n  password: canary-hunter2\n";
-    let found = has(&[("apps/web/base/secret.yaml", secret)], "plain-secret", "apps/web/base/secret.yaml:6", Severity::Warning);
+    let secret =
+        "apiVersion: v1\nkind: Secret\nmetadata:\n  name: db\nstringData:\n  password: canary-hunter2\n";
+    let found = has(
+        &[("apps/web/base/secret.yaml", secret)],
+        "plain-secret",
+        "apps/web/base/secret.yaml:6",
+        Severity::Warning,
+    );
     assert!(!format!("{found:?}").contains("hunter2"));
     let sealed = secret.replace("kind: Secret", "kind: SealedSecret");
     let encrypted = format!("{secret}sops: {{version: 3}}\n");
@@ -219,8 +254,15 @@ fn layouts_that_differ_lack_or_are_not_understood_are_told() {
     for app in ["a", "b", "c"] {
         for environment in ["dev", "staging", "prod"] {
             if (app, environment) != ("b", "prod") {
-                let name = if (app, environment) == ("c", "prod") { "kustomization.yml" } else { "kustomization.yaml" };
-                changes.push((format!("apps/{app}/overlays/{environment}/{name}"), format!("namespace: {app}\n")));
+                let name = if (app, environment) == ("c", "prod") {
+                    "kustomization.yml"
+                } else {
+                    "kustomization.yaml"
+                };
+                changes.push((
+                    format!("apps/{app}/overlays/{environment}/{name}"),
+                    format!("namespace: {app}\n"),
+                ));
             }
         }
     }
@@ -235,7 +277,12 @@ fn layouts_that_differ_lack_or_are_not_understood_are_told() {
 
 #[test]
 fn a25_rules_that_are_wrong_are_told_with_their_line() {
-    let found = has(&[(".quarterdeck.toml", "\npolicy = \"allow\"\n")], "rules", ".quarterdeck.toml:2", Severity::Error);
+    let found = has(
+        &[(".quarterdeck.toml", "\npolicy = \"allow\"\n")],
+        "rules",
+        ".quarterdeck.toml:2",
+        Severity::Error,
+    );
     assert!(found.what.contains("who may do what is never a repository's to say"), "{found:?}");
     let good = repo(&[(".quarterdeck.toml", "[[apps]]\nid = \"shop\"\npath = \"apps/web\"\n")]);
     assert_eq!(findings(&good), [], "its own rules do not clash with themselves");
@@ -257,7 +304,8 @@ fn a19_findings_are_bounded_and_the_worst_come_first() {
 #[test]
 fn a27_names_and_values_with_control_characters_are_told_on_one_line() {
     let text = "namespace: \"shop-dev\\u001b[31m\\nx\"\n";
-    let findings = findings(&repo(&[(PROD, text), ("s/a\nb.yaml", "apiVersion: v1\nkind: Secret\ndata: {a: b}\n")]));
+    let findings =
+        findings(&repo(&[(PROD, text), ("s/a\nb.yaml", "apiVersion: v1\nkind: Secret\ndata: {a: b}\n")]));
     assert!(!findings.is_empty());
     for it in &findings {
         assert!(![&it.path, &it.what, &it.mend].iter().any(|text| text.contains(char::is_control)), "{it:?}");

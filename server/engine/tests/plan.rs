@@ -1,14 +1,17 @@
 //! Plans on real repositories: what travels, what stays, and what makes no plan. R1 to R13 are the rules of promotion.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+mod breakages;
+mod fields;
+mod introduce;
+mod past;
+mod patches;
+mod repo;
+mod rollback;
+mod trains;
 
-use engine::git::{
-    plan::{PlanError, promote, rollback},
-    rules::Rules,
-    tree::Tree,
-};
-use git2::{Oid, Repository, Signature, build::TreeUpdateBuilder};
-use model::plan::Plan;
+use engine::git::plan::AppAsk;
+
+use repo::{Repo, moves};
 
 const DEV: &str = "\
 namespace: shop-dev
@@ -34,74 +37,26 @@ replicas:
     count: 6
 ";
 
-/// A bare repository in a folder of its own, which goes with the test.
-struct Repo {
-    repository: Repository,
-    folder: std::path::PathBuf,
-}
-
-impl Drop for Repo {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
+const DEV_FILE: &str = "apps/web/overlays/dev/kustomization.yaml";
+const PROD_FILE: &str = "apps/web/overlays/prod/kustomization.yaml";
 
 impl Repo {
-    fn new(files: &[(&str, &str)]) -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("plan-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        let repo = Self { repository: Repository::init_bare(&folder).expect("a repository"), folder };
-        repo.commit(files);
-        repo
-    }
-
     /// Two environments that differ in all that must not travel.
     fn of_shop() -> Self {
         Self::new(&[
-            ("apps/web/overlays/dev/kustomization.yaml", DEV),
+            (DEV_FILE, DEV),
             ("apps/web/overlays/dev/debug.yaml", "kind: Pod\n"),
-            ("apps/web/overlays/prod/kustomization.yaml", PROD),
+            (PROD_FILE, PROD),
             ("apps/web/overlays/prod/limits.yaml", "kind: LimitRange\n"),
             ("apps/web/base/kustomization.yaml", "resources: []\n"),
         ])
-    }
-
-    fn commit(&self, files: &[(&str, &str)]) -> Oid {
-        let files = files.iter().map(|(path, text)| (*path, *text, git2::FileMode::Blob));
-        self.commit_modes(&files.collect::<Vec<_>>())
-    }
-
-    fn commit_modes(&self, files: &[(&str, &str, git2::FileMode)]) -> Oid {
-        let git = &self.repository;
-        let parent = git.head().ok().map(|head| head.peel_to_commit().expect("a commit"));
-        let mut update = TreeUpdateBuilder::new();
-        for (path, text, mode) in files {
-            update.upsert(*path, git.blob(text.as_bytes()).expect("a blob"), *mode);
-        }
-        let empty = || {
-            git.find_tree(git.treebuilder(None).expect("a builder").write().expect("a tree")).expect("a tree")
-        };
-        let base = parent.as_ref().map_or_else(empty, |it| it.tree().expect("a tree"));
-        let tree = git.find_tree(update.create_updated(git, &base).expect("a tree")).expect("a tree");
-        let who = Signature::now("erin", "erin@quarterdeck.test").expect("a signature");
-        let parents: Vec<_> = parent.iter().collect();
-        git.commit(Some("HEAD"), &who, &who, "Change", &tree, &parents).expect("commits")
-    }
-
-    fn promote(&self, from: &str, to: &str) -> Result<Plan, PlanError> {
-        promote(&Tree::at(&self.repository, "HEAD").expect("a tree"), &Rules::default(), "web", from, to)
     }
 }
 
 #[test]
 fn r1_only_images_travel_and_everything_else_that_differs_is_told() {
-    let plan = Repo::of_shop().promote("dev", "prod").expect("plans");
-    let moves: Vec<_> = plan.rows[0]
-        .moves
-        .iter()
-        .map(|it| (it.field.as_str(), it.before.as_deref(), it.after.as_deref()))
-        .collect();
+    let plan = Repo::of_shop().promote("dev", "prod").expect("plans").plan;
+    let moves = moves(&plan.rows[0]);
     assert_eq!(moves.len(), 1, "{moves:?}");
     assert_eq!(moves[0].0, "images[0].newTag");
     let stays: Vec<_> = plan.rows[0]
@@ -123,7 +78,7 @@ fn r1_only_images_travel_and_everything_else_that_differs_is_told() {
 
 #[test]
 fn r6_nothing_but_the_tag_changes_in_the_file() {
-    let plan = Repo::of_shop().promote("dev", "prod").expect("plans");
+    let plan = Repo::of_shop().promote("dev", "prod").expect("plans").plan;
     let [file] = &plan.files[..] else { panic!("one file: {plan:?}") };
     let changed: Vec<_> = file
         .patch
@@ -140,34 +95,34 @@ fn r6_nothing_but_the_tag_changes_in_the_file() {
 #[test]
 fn r8_asked_again_after_it_is_done_there_is_nothing_to_do() {
     let repo = Repo::of_shop();
-    repo.commit(&[("apps/web/overlays/prod/kustomization.yaml", &PROD.replace("1.4.2", "1.5.0"))]);
-    let plan = repo.promote("dev", "prod").expect("plans");
+    repo.commit(&[(PROD_FILE, &PROD.replace("1.4.2", "1.5.0"))]);
+    let plan = repo.promote("dev", "prod").expect("plans").plan;
     assert!(plan.is_empty() && plan.rows[0].moves.is_empty(), "{plan:?}");
 }
 
 #[test]
 fn the_hash_is_that_of_what_matters() {
     let repo = Repo::of_shop();
-    let before = repo.promote("dev", "prod").expect("plans");
+    let before = repo.promote("dev", "prod").expect("plans").plan;
     repo.commit(&[("apps/other/overlays/dev/kustomization.yaml", DEV), ("README.md", "x")]);
-    let elsewhere = repo.promote("dev", "prod").expect("plans");
+    let elsewhere = repo.promote("dev", "prod").expect("plans").plan;
     assert_ne!(before.commit, elsewhere.commit);
     assert_eq!(before.hash, elsewhere.hash, "a commit elsewhere leaves it as it is");
-    repo.commit(&[("apps/web/overlays/dev/kustomization.yaml", &DEV.replace("1.5.0", "1.5.1"))]);
-    assert_ne!(before.hash, repo.promote("dev", "prod").expect("plans").hash);
+    repo.commit(&[(DEV_FILE, &DEV.replace("1.5.0", "1.5.1"))]);
+    assert_ne!(before.hash, repo.promote("dev", "prod").expect("plans").plan.hash);
 }
 
 #[test]
 fn r2_a_moving_tag_and_one_that_kustomize_refuses_are_told() {
     let repo = Repo::of_shop();
-    repo.commit(&[("apps/web/overlays/dev/kustomization.yaml", &DEV.replace("\"1.5.0\"", "latest"))]);
-    let plan = repo.promote("dev", "prod").expect("plans");
+    repo.commit(&[(DEV_FILE, &DEV.replace("\"1.5.0\"", "latest"))]);
+    let plan = repo.promote("dev", "prod").expect("plans").plan;
     assert!(
         plan.rows[0].warnings[0].contains("shop/web has the tag latest in dev"),
         "{:?}",
         plan.rows[0].warnings
     );
-    repo.commit(&[("apps/web/overlays/dev/kustomization.yaml", &DEV.replace("\"1.5.0\"", "1.20"))]);
+    repo.commit(&[(DEV_FILE, &DEV.replace("\"1.5.0\"", "1.20"))]);
     let error = repo.promote("dev", "prod").expect_err("is refused").to_string();
     assert!(error.contains("images[0].newTag is 1.20, without quotes"), "{error}");
 }
@@ -177,12 +132,9 @@ fn r2_a_digest_takes_the_place_of_a_tag() {
     let repo = Repo::of_shop();
     let digest = format!("sha256:{}", "ab".repeat(32));
     let pinned = DEV.replace("newTag: \"1.5.0\"", &format!("digest: {digest}"));
-    repo.commit(&[("apps/web/overlays/dev/kustomization.yaml", &pinned)]);
-    repo.commit(&[(
-        "apps/web/overlays/prod/kustomization.yaml",
-        "images:\n- name: shop/web\n  newTag: 1.4.2\n",
-    )]);
-    let plan = repo.promote("dev", "prod").expect("plans");
+    repo.commit(&[(DEV_FILE, &pinned)]);
+    repo.commit(&[(PROD_FILE, "images:\n- name: shop/web\n  newTag: 1.4.2\n")]);
+    let plan = repo.promote("dev", "prod").expect("plans").plan;
     let fields: Vec<_> =
         plan.rows[0].moves.iter().map(|it| (it.field.as_str(), it.after.is_some())).collect();
     assert!(
@@ -196,10 +148,8 @@ fn r13_a_rollback_restores_the_images_and_leaves_what_changed_since() {
     let repo = Repo::of_shop();
     let good = repo.repository.head().expect("a head").peel_to_commit().expect("a commit").id();
     let later = PROD.replace("1.4.2", "1.5.0").replace("count: 6", "count: 9");
-    repo.commit(&[("apps/web/overlays/prod/kustomization.yaml", &later)]);
-    let (now, then) = (Tree::at(&repo.repository, "HEAD"), Tree::at(&repo.repository, &good.to_string()));
-    let plan = rollback(&now.expect("a tree"), &then.expect("a tree"), &Rules::default(), "web", "prod")
-        .expect("plans");
+    repo.commit(&[(PROD_FILE, &later)]);
+    let plan = repo.rollback(good, false).expect("plans").plan;
     assert_eq!(plan.rows[0].moves.len(), 1);
     assert!(plan.files[0].patch.contains("+- {name: shop/web, newTag: '1.4.2'} # keep me"));
     assert!(!plan.files[0].patch.contains("count: 6"), "{}", plan.files[0].patch);
@@ -213,19 +163,15 @@ fn r13_a_rollback_restores_the_images_and_leaves_what_changed_since() {
 #[test]
 fn a2_links_out_of_the_repository_are_told_and_not_followed() {
     let repo = Repo::of_shop();
-    repo.commit_modes(&[("apps/web/overlays/prod/secret.yaml", "/etc/passwd", git2::FileMode::Link)]);
-    let plan = repo.promote("dev", "prod").expect("plans");
+    repo.link("apps/web/overlays/prod/secret.yaml", "/etc/passwd");
+    let plan = repo.promote("dev", "prod").expect("plans").plan;
     assert!(
         plan.rows[0].stays.iter().any(|it| it.why.contains("secret.yaml is a symbolic link")),
         "{:?}",
         plan.rows[0].stays
     );
 
-    repo.commit_modes(&[(
-        "apps/web/overlays/prod/kustomization.yaml",
-        "../dev/kustomization.yaml",
-        git2::FileMode::Link,
-    )]);
+    repo.link(PROD_FILE, "../dev/kustomization.yaml");
     let error = repo.promote("dev", "prod").expect_err("is refused").to_string();
     assert!(error.contains("web has no overlay of environment \"prod\""), "{error}");
 }
@@ -237,7 +183,7 @@ fn a1_names_that_are_paths_find_nothing() {
         let error = repo.promote("dev", environment).expect_err("is refused").to_string();
         assert!(error.contains("has no overlay of environment"), "{environment:?}: {error}");
     }
-    let tree = Tree::at(&repo.repository, "HEAD").expect("a tree");
+    let tree = repo.head();
     for path in ["../x", "/etc/passwd", "apps/../../x", "apps\\web", "apps//web", "a\0b", ""] {
         assert!(tree.read(path).is_err(), "{path:?}");
     }
@@ -246,10 +192,10 @@ fn a1_names_that_are_paths_find_nothing() {
 #[test]
 fn what_is_not_there_is_told_with_what_is() {
     let repo = Repo::of_shop();
-    let tree = Tree::at(&repo.repository, "HEAD").expect("a tree");
-    let error = promote(&tree, &Rules::default(), "wbe", "dev", "prod").expect_err("is refused").to_string();
+    let of = |app: &str| repo.promote_all("dev", "prod", vec![AppAsk::named(app)]);
+    let error = of("wbe").expect_err("is refused").to_string();
     assert!(error.contains("there is no app \"wbe\"") && error.ends_with("there are web"), "{error}");
-    let error = repo.promote("dev", "staging").expect_err("is refused").to_string();
+    let error = repo.promote("dev", "qa").expect_err("is refused").to_string();
     assert!(error.ends_with("it has dev, prod"), "{error}");
     assert!(repo.promote("dev", "dev").is_err());
     repo.commit(&[("more/web/overlays/dev/kustomization.yaml", DEV)]);
@@ -259,23 +205,21 @@ fn what_is_not_there_is_told_with_what_is() {
         ("apps/api/overlays/dev/kustomization.yaml", "images: ["),
         ("apps/api/overlays/prod/kustomization.yaml", PROD),
     ]);
-    let tree = Tree::at(&repo.repository, "HEAD").expect("a tree");
-    let error = promote(&tree, &Rules::default(), "api", "dev", "prod").expect_err("is refused").to_string();
+    let error = of("api").expect_err("is refused").to_string();
     assert!(error.starts_with("apps/api/overlays/dev/kustomization.yaml: line "), "{error}");
 }
 
 #[test]
 fn a_plan_names_the_commits_that_it_brings_or_takes_back_and_who_was_there_last() {
     let repo = Repo::of_shop();
-    let (dev, prod) =
-        ("apps/web/overlays/dev/kustomization.yaml", "apps/web/overlays/prod/kustomization.yaml");
+    let (dev, prod) = (DEV_FILE, PROD_FILE);
     let dev_at = |tag: &str| DEV.replace("1.5.0", tag);
     repo.commit(&[(dev, &dev_at("1.4.2"))]);
     let first = repo.commit(&[(dev, &dev_at("1.4.3"))]);
     repo.commit(&[("README.md", "elsewhere")]);
     let second = repo.commit(&[(dev, &dev_at("1.4.4"))]);
     let last = repo.commit(&[(prod, &PROD.replace("count: 6", "count: 7"))]);
-    let plan = repo.promote("dev", "prod").expect("plans");
+    let plan = repo.promote("dev", "prod").expect("plans").plan;
     let ids: Vec<_> = plan.rows[0].commits.iter().map(|it| it.id.clone()).collect();
     assert_eq!(ids, [second.to_string(), first.to_string()]);
     assert_eq!(
@@ -284,9 +228,7 @@ fn a_plan_names_the_commits_that_it_brings_or_takes_back_and_who_was_there_last(
     );
 
     let promoted = repo.commit(&[(prod, &PROD.replace("1.4.2", "1.4.4"))]);
-    let (now, then) = (Tree::at(&repo.repository, "HEAD"), Tree::at(&repo.repository, &last.to_string()));
-    let plan = rollback(&now.expect("a tree"), &then.expect("a tree"), &Rules::default(), "web", "prod")
-        .expect("plans");
+    let plan = repo.rollback(last, false).expect("plans").plan;
     assert_eq!(
         plan.rows[0].commits.iter().map(|it| it.id.clone()).collect::<Vec<_>>(),
         [promoted.to_string()]

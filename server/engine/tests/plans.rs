@@ -104,14 +104,14 @@ impl House {
         let mirrors =
             Mirrors::new(settings, std::sync::Arc::new(NoCredentials), metrics.clone(), tasks.clone());
         let rules = Rules { environments: words, ..Rules::default() };
-        let repositories =
-            Repositories::new(mirrors.expect("mirrors"), index.clone(), rules, order);
+        let repositories = Repositories::new(mirrors.expect("mirrors"), index.clone(), rules, order);
         let planner = Planner {
             db: db.clone(),
             index,
             details: Details::new(Clients::new(Default::default()), metrics.clone()),
             repositories,
-            renderer: Renderer::new(render::Settings::default(), Mask::new([7; 32]), metrics).expect("a renderer"),
+            renderer: Renderer::new(render::Settings::default(), Mask::new([7; 32]), metrics)
+                .expect("a renderer"),
         };
         let mut house = Self { db, folder, remote, indexer, planner, tasks };
         house.commit(&[
@@ -135,8 +135,7 @@ impl House {
         self.tell(Change::Clusters { plane: "lab".into(), registrations });
         for name in ["dev", "staging", "prod"] {
             let cluster = model::cluster::ClusterId { control_plane: "lab".into(), name: name.into() };
-            let contact =
-                Contact::Answered { version: "v1.36.3".into(), latency: Duration::from_millis(9) };
+            let contact = Contact::Answered { version: "v1.36.3".into(), latency: Duration::from_millis(9) };
             self.tell(Change::Contact { cluster, contact });
         }
     }
@@ -334,7 +333,11 @@ async fn a_train_has_a_row_for_each_app_and_goes_on_without_those_that_cannot() 
 async fn r15_to_skip_an_environment_or_to_go_back_is_told() {
     let house = House::new().await;
     let skips = house.promote(&["web"], "dev", "prod").await;
-    assert!(skips.plan.warnings.iter().any(|it| it.starts_with("This skips staging")), "{:?}", skips.plan.warnings);
+    assert!(
+        skips.plan.warnings.iter().any(|it| it.starts_with("This skips staging")),
+        "{:?}",
+        skips.plan.warnings
+    );
     let back = house.promote(&["web"], "prod", "dev").await;
     assert!(back.plan.warnings.iter().any(|it| it.contains("against the order")), "{:?}", back.plan.warnings);
 }
@@ -387,7 +390,11 @@ async fn b24_an_app_that_is_not_in_the_target_yet_is_introduced() {
     assert_eq!(detail.plan.rows[0].outcome, RowOutcome::Moves, "{:?}", detail.plan.rows[0]);
     let paths: Vec<_> = detail.plan.files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(paths, ["apps/new/overlays/staging/kustomization.yaml"]);
-    assert!(detail.plan.files[0].patch.contains("+namespace: shop-staging"), "{}", detail.plan.files[0].patch);
+    assert!(
+        detail.plan.files[0].patch.contains("+namespace: shop-staging"),
+        "{}",
+        detail.plan.files[0].patch
+    );
 }
 
 #[tokio::test]
@@ -418,8 +425,7 @@ async fn r13_the_earlier_states_are_told_with_how_they_went_and_can_be_restored(
 async fn b15_two_environments_are_compared_with_what_is_expected_to_differ_apart() {
     let house = House::new().await;
     let compared = house.planner.compare(&admin(), "web", "staging", "prod").await.expect("compares");
-    let travels: Vec<_> =
-        compared.travels.iter().map(|it| (it.from.as_deref(), it.to.as_deref())).collect();
+    let travels: Vec<_> = compared.travels.iter().map(|it| (it.from.as_deref(), it.to.as_deref())).collect();
     assert_eq!(travels, [(Some("1.5.0"), Some("1.4.0"))]);
     assert!(compared.expected.iter().any(|it| it.field.as_deref() == Some("namespace")), "{compared:?}");
     assert!(compared.unlisted.is_empty(), "{:?}", compared.unlisted);

@@ -64,7 +64,8 @@ fn a_later_head_takes_what_came_since_and_gives_the_same_as_reading_anew() {
     releases.extend(&repo.git, head(&repo), &repo.found()).expect("extends");
     let anew = read(&repo);
     for (app, environment) in [("web", "dev"), ("web", "prod"), ("new", "dev")] {
-        let (own, fresh) = (releases.of(&format!("apps/{app}"), environment), anew.of(&format!("apps/{app}"), environment));
+        let (own, fresh) =
+            (releases.of(&format!("apps/{app}"), environment), anew.of(&format!("apps/{app}"), environment));
         assert_eq!(own, fresh, "{app} {environment}");
     }
     assert_eq!(versions(&releases, "web", "prod"), ["1", "gone", "2"]);
@@ -111,7 +112,11 @@ fn what_cannot_be_read_at_a_commit_leaves_what_was_asked_for() {
 
 #[test]
 fn images_of_patches_and_regions_are_told_as_well() {
-    let patch = |tag: &str| format!("kind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n        - {{name: web, image: 'r:5000/web:{tag}'}}\n");
+    let patch = |tag: &str| {
+        format!(
+            "kind: Deployment\nspec:\n  template:\n    spec:\n      containers:\n        - {{name: web, image: 'r:5000/web:{tag}'}}\n"
+        )
+    };
     let repo = Bare::of(&[
         ("envs/prod-eu/kustomization.yaml", "patches: [{path: version.yml}]\n"),
         ("envs/prod-eu/version.yml", &patch("1")),
@@ -122,7 +127,13 @@ fn images_of_patches_and_regions_are_told_as_well() {
     let releases = read(&repo);
     let regions: Vec<_> = releases
         .regions("", "prod")
-        .map(|(region, entries)| (region.unwrap_or_default(), entries.len(), entries.last().and_then(|it| it.version.as_deref()).unwrap_or_default()))
+        .map(|(region, entries)| {
+            (
+                region.unwrap_or_default(),
+                entries.len(),
+                entries.last().and_then(|it| it.version.as_deref()).unwrap_or_default(),
+            )
+        })
         .collect();
     assert_eq!(regions, [("eu", 1, "1"), ("us", 2, "2")]);
 }

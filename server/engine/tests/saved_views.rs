@@ -16,14 +16,17 @@ fn view(name: &str, q: &str) -> SavedView {
 #[tokio::test]
 async fn everybody_keeps_their_own_and_a_name_means_the_last_one_saved() {
     let db = database().await;
-    let (erin, alice) =
-        (admin(), Actor { kind: ActorKind::Person, subject: "u-alice".into(), ..admin() });
+    let (erin, alice) = (admin(), Actor { kind: ActorKind::Person, subject: "u-alice".into(), ..admin() });
     save(&db, &erin, &view("behind", "behind")).await.expect("saves");
     save(&db, &erin, &view("behind", "behind:>2")).await.expect("saves");
     save(&db, &alice, &view("mine", "web")).await.expect("saves");
     let kept = of(&db, &erin).await.expect("reads");
     assert_eq!(kept.len(), 1);
-    assert_eq!((kept[0].query.q.as_str(), kept[0].query.page), ("behind:>2", 0), "a view begins on its first page");
+    assert_eq!(
+        (kept[0].query.q.as_str(), kept[0].query.page),
+        ("behind:>2", 0),
+        "a view begins on its first page"
+    );
     assert!(delete(&db, &erin, "mine").await.is_err(), "it is not theirs");
     delete(&db, &erin, "behind").await.expect("deletes");
     assert!(of(&db, &erin).await.expect("reads").is_empty());

@@ -48,8 +48,9 @@ impl Remote {
             let status = answer.status();
             let text = answer.text().await.with_context(|| format!("{server} broke off its answer"))?;
             if status.is_success() {
-                return serde_json::from_str(&text)
-                    .with_context(|| format!("{server} is of another version: its answer is not understood"));
+                return serde_json::from_str(&text).with_context(|| {
+                    format!("{server} is of another version: its answer is not understood")
+                });
             }
             let problem: Value = serde_json::from_str(&text).unwrap_or_default();
             match problem["detail"].as_str() {

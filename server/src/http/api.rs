@@ -440,7 +440,11 @@ async fn preview_plan(State(http): Engine, Extension(actor): Who, ask: Body<AskP
     get, path = "/plans/{hash}", params(("hash" = String, Path)),
     responses((status = 200, body = PlanDetail), (status = 404, body = Problem))
 )]
-async fn get_plan(State(http): Engine, Extension(actor): Who, Path(hash): Path<String>) -> Answer<PlanDetail> {
+async fn get_plan(
+    State(http): Engine,
+    Extension(actor): Who,
+    Path(hash): Path<String>,
+) -> Answer<PlanDetail> {
     answer(http.services.backend.get_plan(&actor, hash).await)
 }
 
@@ -455,7 +459,11 @@ async fn list_repositories(State(http): Engine, Extension(actor): Who) -> Answer
     post, path = "/repositories/{id}/fetch", params(("id" = String, Path)),
     responses((status = 200, body = Outcome), (status = 404, body = Problem), (status = 503, body = Problem))
 )]
-async fn fetch_repository(State(http): Engine, Extension(actor): Who, Path(id): Path<String>) -> Answer<Outcome> {
+async fn fetch_repository(
+    State(http): Engine,
+    Extension(actor): Who,
+    Path(id): Path<String>,
+) -> Answer<Outcome> {
     answer(http.services.backend.fetch_repository(&actor, id).await)
 }
 

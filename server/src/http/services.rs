@@ -2,6 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
+use axum::http::HeaderMap;
 use engine::{
     Engine,
     access::{
@@ -11,7 +12,6 @@ use engine::{
     git::webhook::WebhookError,
     metrics::Metrics,
 };
-use axum::http::HeaderMap;
 use model::{
     Actor,
     backend::{Answer, Backend},

@@ -40,6 +40,7 @@ pub(super) fn ReleasesCard(shelf: Shelf<AppDetail>) -> impl IntoView {
     });
     let note = shelf.part(|it| it.releases_note.clone());
     let any = shelf.part(|it| !it.releases.is_empty());
+    let shown = Memo::new(move |_| (any.get(), found.with(Vec::is_empty)));
     view! {
         <section class="card overflow-hidden" aria-labelledby="releases">
             <div class="card-head">
@@ -59,7 +60,7 @@ pub(super) fn ReleasesCard(shelf: Shelf<AppDetail>) -> impl IntoView {
                         }
                     })
             }}
-            {move || match (any.get(), found.with(Vec::is_empty)) {
+            {move || match shown.get() {
                 (true, false) => view! { <Rows shelf found/> }.into_any(),
                 (true, true) => {
                     let (total, sought) = (releases.with(Vec::len), sought.get());

@@ -59,6 +59,7 @@ pub(super) fn Toolbar(shelf: Shelf<Matrix>, query: Memo<ListApps>) -> impl IntoV
     view! {
         <div class="toolbar relative">
             {AppFacet::ALL.map(|facet| view! { <FacetMenu facet shelf query/> })}
+            <Clear query/>
             <span class="hidden items-center gap-2 md:ml-auto md:flex">
                 <GroupMenu query/>
                 <span class="seg" role="group" aria-label="Density">
@@ -70,46 +71,15 @@ pub(super) fn Toolbar(shelf: Shelf<Matrix>, query: Memo<ListApps>) -> impl IntoV
     }
 }
 
-/// The filters that are set; each link takes one back.
+/// The link that drops all filters, where one is set.
 #[component]
-pub(super) fn Active(query: Memo<ListApps>) -> impl IntoView {
+fn Clear(query: Memo<ListApps>) -> impl IntoView {
     move || {
         let query = query.get();
-        let text = (!query.q.is_empty()).then(|| {
-            let without = ListApps { q: String::new(), page: 0, ..query.clone() };
-            ("Text".to_owned(), query.q.clone(), routes::matrix(&without))
-        });
-        let facets = AppFacet::ALL.into_iter().flat_map(|facet| {
-            let query = query.clone();
-            facet.chosen(&query.clone()).to_vec().into_iter().map(move |value| {
-                let without = facet.toggled(&query, &value);
-                (facet.title().to_owned(), value, routes::matrix(&without))
-            })
-        });
-        let chips: Vec<_> = text.into_iter().chain(facets).collect();
-        (!chips.is_empty()).then(|| {
-            let chips = chips
-                .into_iter()
-                .map(|(title, value, href)| {
-                    view! {
-                        <a class="chip chip-on max-w-full" href=href title="Take this filter back">
-                            {title}
-                            ": "
-                            <b class="truncate">{value}</b>
-                            <Icon name="x" class="icon-sm"/>
-                        </a>
-                    }
-                })
-                .collect_view();
+        let any = query.is_filtered() || !query.environment.is_empty();
+        any.then(|| {
             let cleared = ListApps { environment: Vec::new(), ..matrix_query::cleared(&query) };
-            view! {
-                <div class="toolbar">
-                    {chips}
-                    <a class="link text-small" href=routes::matrix(&cleared)>
-                        "Clear the filters"
-                    </a>
-                </div>
-            }
+            view! { <a class="link text-small" href=routes::matrix(&cleared)>"Clear the filters"</a> }
         })
     }
 }

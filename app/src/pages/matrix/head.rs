@@ -24,7 +24,7 @@ pub(super) fn Head(shelf: Shelf<Matrix>) -> impl IntoView {
     view! {
         <thead>
             <tr>
-                <th scope="col" class="w-40 md:w-[15rem]">
+                <th scope="col" class="w-40 md:w-48 xl:w-[15rem]">
                     <span class="text-micro text-mute">"App"</span>
                 </th>
                 {move || columns.get().into_iter().map(|column| view! { <ColumnHead column/> }).collect_view()}
@@ -43,7 +43,7 @@ fn ColumnHead(column: Column) -> impl IntoView {
         <th scope="col" id=column_id(&column.environment) class=class>
             <span class="flex items-center gap-2">
                 <StageTag name=column.environment.clone() rank=column.rank protected=column.protected/>
-                <span class="min-w-0 truncate text-small font-normal text-mute" title=cluster_words(column.clusters, column.unreachable)>
+                <span class="min-w-0 text-small font-normal text-mute">
                     {cluster_words(column.clusters, column.unreachable)}
                 </span>
             </span>

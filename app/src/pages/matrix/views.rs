@@ -42,16 +42,16 @@ pub(super) fn ViewLinks(shelf: Shelf<Matrix>, query: Memo<ListApps>) -> impl Int
             .collect_view()
     };
     view! {
-        <div class="flex min-w-0 items-center gap-2 md:ml-auto">
+        <div class="relative flex min-w-0 items-center gap-2 max-md:w-full md:ml-auto">
             <nav class="seg min-w-0 overflow-x-auto *:whitespace-nowrap" aria-label="Saved views">
                 <a href=routes::MATRIX aria-current=move || current(&ListApps::default())>"All apps"</a>
                 {links}
             </nav>
-            <details class="chip-menu relative" name="chip-menus">
+            <details class="chip-menu md:relative" name="chip-menus">
                 <summary class="btn btn-icon" aria-label="Save or delete a view" title="Save or delete a view">
                     <Icon name="bookmark"/>
                 </summary>
-                <div class="pop absolute right-0 z-30 mt-1 w-72 p-3">
+                <div class="pop absolute inset-x-0 z-30 mt-1 p-3 md:left-auto md:w-72">
                     <SaveForm here/>
                     {move || view! { <Kept views=views.get()/> }}
                 </div>

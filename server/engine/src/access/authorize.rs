@@ -127,7 +127,8 @@ impl Rights {
         let action = verb.right().action();
         match *object {
             Object::Application { id, .. } if verb.resource_of_change().is_some() => {
-                let (plane, resource) = (id.control_plane.as_str(), verb.resource_of_change().unwrap_or_default());
+                let (plane, resource) =
+                    (id.control_plane.as_str(), verb.resource_of_change().unwrap_or_default());
                 if self.plane(plane).is_some_and(|it| it.own().speaks_of(resource)) {
                     let object = object.name();
                     return vec![Question { plane, source: Source::Own, resource, action, object }];

@@ -7,11 +7,12 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::{
-    access, plans,
+    access,
     db::{Db, failed, take_lease},
     error::Result,
     history::{self, Retention},
     metrics::{Metrics, Table},
+    plans,
 };
 
 const PERIOD: Duration = Duration::from_secs(3600);

@@ -110,9 +110,9 @@ impl Apps for Engine {
 
 impl Plans for Engine {
     fn preview_plan<'a>(&'a self, actor: &'a Actor, ask: AskPlan) -> Answer<'a, PlanDetail> {
-        Box::pin(async move {
-            self.planner.preview(actor, ask).await.map_err(|error| error.into_answer(actor))
-        })
+        Box::pin(
+            async move { self.planner.preview(actor, ask).await.map_err(|error| error.into_answer(actor)) },
+        )
     }
 
     fn make_plan<'a>(&'a self, actor: &'a Actor, ask: AskPlan) -> Answer<'a, PlanDetail> {
@@ -122,9 +122,9 @@ impl Plans for Engine {
     }
 
     fn get_plan<'a>(&'a self, actor: &'a Actor, hash: String) -> Answer<'a, PlanDetail> {
-        Box::pin(async move {
-            self.planner.find(actor, &hash).await.map_err(|error| error.into_answer(actor))
-        })
+        Box::pin(
+            async move { self.planner.find(actor, &hash).await.map_err(|error| error.into_answer(actor)) },
+        )
     }
 
     fn list_earlier_states<'a>(&'a self, actor: &'a Actor, id: CellId) -> Answer<'a, EarlierStates> {

@@ -101,7 +101,8 @@ pub fn acts(
     if rows.is_empty() {
         return Vec::new();
     }
-    let denied = |verb| rows.iter().find_map(|row| snapshot.rights.lacks(actor, verb, &snapshot.object_of(row)));
+    let denied =
+        |verb| rows.iter().find_map(|row| snapshot.rights.lacks(actor, verb, &snapshot.object_of(row)));
     let mut acts: Vec<_> = next_step(snapshot, actor, order, app, rank).into_iter().collect();
     for (kind, verb) in
         [(ActKind::RollBack, Verb::RollBack), (ActKind::Sync, Verb::Sync), (ActKind::Refresh, Verb::Refresh)]

@@ -1,10 +1,7 @@
 //! Which Applications are one app: by an id from the settings, a label or a name that the settings point to, else by the
 //! repository and the base path that they come from.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use globset::{Glob, GlobMatcher};
 use rustc_hash::FxHashMap as HashMap;
@@ -220,7 +217,7 @@ impl NamePattern {
         splits
             .filter(|(app, environment)| !app.is_empty() && environments.is_environment(environment))
             .map(|(app, _)| app.to_owned())
-            .next_back()
+            .last()
     }
 }
 
@@ -231,7 +228,8 @@ impl Reason {
             (Self::Setting, _) => "The settings give what deploys from there this id.".to_owned(),
             (Self::Label, _) => "Its Applications carry the same label, which the settings name.".to_owned(),
             (Self::NamePattern, _) => {
-                "The names of its Applications differ in the environment alone, as the settings say.".to_owned()
+                "The names of its Applications differ in the environment alone, as the settings say."
+                    .to_owned()
             }
             (Self::BasePath, Some(path)) => format!("Its Applications deploy from {path} of {repository}."),
             (Self::Name, Some(path)) => format!(
@@ -308,7 +306,11 @@ mod tests {
     fn the_same_name_in_two_repositories_is_two_apps_with_their_own_slugs() {
         let rules = AppRules::default();
         let here = identify(&rules, "apps/api/overlays/dev", "api-dev", "dev");
-        let origin = Origin { repo_url: "ssh://git@git.example.com/other", path: "api/overlays/dev", ..Origin::default() };
+        let origin = Origin {
+            repo_url: "ssh://git@git.example.com/other",
+            path: "api/overlays/dev",
+            ..Origin::default()
+        };
         let there = rules.identify(&Environments::default(), origin);
         assert_eq!(here.name, there.name);
         assert_ne!(here.key, there.key);
@@ -323,7 +325,11 @@ mod tests {
     fn one_url_in_two_spellings_is_one_repository() {
         let rules = AppRules::default();
         let https = identify(&rules, "apps/api/overlays/dev", "api-dev", "dev");
-        let origin = Origin { repo_url: "git@GIT.example.com:fleet", path: "apps/api/overlays/prod", ..Origin::default() };
+        let origin = Origin {
+            repo_url: "git@GIT.example.com:fleet",
+            path: "apps/api/overlays/prod",
+            ..Origin::default()
+        };
         assert_eq!(https.key, rules.identify(&Environments::default(), origin).key);
     }
 
@@ -361,7 +367,10 @@ mod tests {
         let by_name = identify(&rules, "deploy", "staging-web-shop", "c1");
         assert_eq!((by_name.name.as_str(), by_name.reason), ("web-shop", Reason::NamePattern));
         for name in ["{app}", "{app}{environment}", "{app}-{environment}-{app}"] {
-            assert!(AppRules::new(&AppSettings { name: Some(name.into()), ..AppSettings::default() }).is_err(), "{name}");
+            assert!(
+                AppRules::new(&AppSettings { name: Some(name.into()), ..AppSettings::default() }).is_err(),
+                "{name}"
+            );
         }
         let bad = AppSetting { id: "a/b".into(), ..AppSetting::default() };
         assert!(AppRules::new(&AppSettings { apps: vec![bad], ..AppSettings::default() }).is_err());

@@ -98,7 +98,10 @@ impl Details {
 
     async fn get<K>(&self, id: &ApplicationId) -> Result<K>
     where
-        K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + fmt::Debug,
+        K: kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + fmt::Debug,
     {
         let server = || format!("control plane {}", id.control_plane);
         let client = self.clients.of_plane(&id.control_plane).ok_or_else(|| Error::Timeout {

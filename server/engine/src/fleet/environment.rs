@@ -277,10 +277,8 @@ impl Environments {
     /// where nothing would be left.
     pub fn app_in_name(&self, name: &str, cluster: &str) -> String {
         let of_cluster: Vec<_> = cluster.split('-').collect();
-        let kept: Vec<_> = name
-            .split('-')
-            .filter(|word| !self.is_environment(word) && !of_cluster.contains(word))
-            .collect();
+        let kept: Vec<_> =
+            name.split('-').filter(|word| !self.is_environment(word) && !of_cluster.contains(word)).collect();
         if kept.is_empty() { name.to_owned() } else { kept.join("-") }
     }
 

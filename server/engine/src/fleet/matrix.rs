@@ -132,8 +132,16 @@ fn cell(snapshot: &Snapshot, rows: &[&Arc<Row>], lag: Lag, now: Timestamp) -> Ce
         state: worst.map_or(CellState::Unknown, |row| state_of(snapshot, row)),
         reason: worst.map_or_else(String::new, |row| view::reason(snapshot, row, now)),
         since: worst.and_then(|row| row.changed_at),
+        stale_since: rows.iter().filter_map(|row| stale_since(snapshot, row)).min(),
         lag,
         marks: marks.collect(),
+    }
+}
+
+fn stale_since(snapshot: &Snapshot, row: &Row) -> Option<Timestamp> {
+    match snapshot.freshness(row) {
+        Freshness::Stale { since, .. } | Freshness::Unreachable { since, .. } => Some(*since),
+        Freshness::Live | Freshness::Connecting => None,
     }
 }
 
@@ -169,9 +177,8 @@ pub fn state_of(snapshot: &Snapshot, row: &Row) -> CellState {
 fn lag(book: &dyn ReleaseBook, before: Option<&[&Arc<Row>]>, here: &[&Arc<Row>]) -> Lag {
     let Some(first) = before.and_then(|rows| rows.first()) else { return Lag::First };
     let of_row = |row: &Arc<Row>| {
-        book.lag(first, row).unwrap_or_else(|| {
-            if version_of(row) == version_of(first) { Lag::Even } else { Lag::Differs }
-        })
+        book.lag(first, row)
+            .unwrap_or_else(|| if version_of(row) == version_of(first) { Lag::Even } else { Lag::Differs })
     };
     here.iter().map(|row| of_row(row)).max_by_key(|lag| distance(*lag)).unwrap_or(Lag::First)
 }
@@ -210,7 +217,10 @@ pub fn matrix(
         let states = app.states(snapshot);
         let has_words = words.match_app(&app, snapshot, book, now);
         let has_health = query.health.is_empty()
-            || shown.iter().filter_map(|rank| states[*rank]).any(|it| query.health.iter().any(|word| word == it.word()));
+            || shown
+                .iter()
+                .filter_map(|rank| states[*rank])
+                .any(|it| query.health.iter().any(|word| word == it.word()));
         let project = app.project();
         let has_project = query.project.is_empty()
             || query.project.iter().any(|wanted| project.split(", ").any(|it| it == wanted));
@@ -309,10 +319,7 @@ fn column(
         protected: environment.is_protected(),
         clusters: count(clusters.len()),
         unreachable: count(clusters.values().filter(|is_live| !**is_live).count()),
-        counts: CellState::ALL
-            .into_iter()
-            .filter_map(|state| Some((state, *counts.get(&state)?)))
-            .collect(),
+        counts: CellState::ALL.into_iter().filter_map(|state| Some((state, *counts.get(&state)?))).collect(),
     }
 }
 

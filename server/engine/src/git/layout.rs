@@ -38,7 +38,7 @@ use super::{
 pub use self::readers::read_by;
 pub(in crate::git) use self::{
     applications::below,
-    kustomize::{KUSTOMIZATIONS, references},
+    kustomize::{KUSTOMIZATIONS, LISTS, references},
     plain::contains,
 };
 

@@ -24,11 +24,7 @@ use std::collections::BTreeMap;
 
 use model::plan::{CommitRef, Plan};
 
-use super::{
-    edit::EditError,
-    layout::LayoutError,
-    tree::TreeError,
-};
+use super::{edit::EditError, layout::LayoutError, tree::TreeError};
 
 pub use files::Write;
 pub use history::{Commits, History, HistoryError, Walk};
@@ -72,7 +68,9 @@ pub enum PlanError {
         regions.join(", ")
     )]
     Disagree { app: String, from: String, regions: Vec<String>, target: String },
-    #[error("{commit:.10} is not in the history of what would change: name a commit that {app} in {environment} had")]
+    #[error(
+        "{commit:.10} is not in the history of what would change: name a commit that {app} in {environment} had"
+    )]
     NotThere { commit: String, app: String, environment: String },
     #[error(
         "the whole folder of {app} in {environment} cannot be restored, for others touched it since: {}; restore the \

@@ -42,7 +42,8 @@ pub struct PastHealth {
 
 /// Reads what is known of these Applications.
 pub async fn past_of(db: &Db, ids: &[ApplicationId]) -> Result<Past> {
-    const WHOSE: &str = "(control_plane, namespace, name) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))";
+    const WHOSE: &str =
+        "(control_plane, namespace, name) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))";
     let planes: Vec<&str> = ids.iter().map(|id| id.control_plane.as_str()).collect();
     let namespaces: Vec<&str> = ids.iter().map(|id| id.namespace.as_str()).collect();
     let names: Vec<&str> = ids.iter().map(|id| id.name.as_str()).collect();
@@ -53,7 +54,8 @@ pub async fn past_of(db: &Db, ids: &[ApplicationId]) -> Result<Past> {
         "SELECT control_plane, namespace, name, at, after FROM transitions WHERE {WHOSE} AND aspect = 'health'
          ORDER BY at DESC LIMIT $4"
     ));
-    let bound = |sql| sqlx::query(sql).bind(planes.clone()).bind(namespaces.clone()).bind(names.clone()).bind(MOST);
+    let bound =
+        |sql| sqlx::query(sql).bind(planes.clone()).bind(namespaces.clone()).bind(names.clone()).bind(MOST);
     let (operations, healths) =
         tokio::try_join!(bound(operations).fetch_all(db.pool()), bound(healths).fetch_all(db.pool()))
             .map_err(failed("read the history of Applications"))?;

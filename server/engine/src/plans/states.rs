@@ -23,12 +23,11 @@ use crate::{
     repositories::blocking,
 };
 
-
 /// How many states a page shows.
 const SHOWN: usize = 50;
 
 /// Returns the states that an app had in an environment.
-pub async fn earlier_states(planner: &Planner, actor: &Actor, id: &CellId) -> Result<EarlierStates> {
+pub(super) async fn earlier_states(planner: &Planner, actor: &Actor, id: &CellId) -> Result<EarlierStates> {
     let snapshot = planner.index.load();
     let seen = snapshot.seen_by(actor);
     let order = planner.repositories.order();

@@ -43,8 +43,7 @@ impl Repositories {
     pub async fn fetch(&self, seen: &Snapshot, id: &str, max_age: Duration) -> Result<String> {
         let all = by_repository(seen);
         let found = all.iter().find(|(key, _)| id_of(key) == id);
-        let (_, rows) =
-            found.ok_or_else(|| AppError::NotFound { what: format!("Repository {id:.12}") })?;
+        let (_, rows) = found.ok_or_else(|| AppError::NotFound { what: format!("Repository {id:.12}") })?;
         let row = rows.first().ok_or_else(|| AppError::NotFound { what: format!("Repository {id:.12}") })?;
         self.mirrors.fresh(&repo_of(row), max_age).await?;
         Ok(crate::git::remote::shown(&row.repo_url))
@@ -77,7 +76,12 @@ impl Repositories {
             let head = match (facts, repos.first()) {
                 (Some(facts), Some(repo)) => {
                     let commit = self.mirrors.commit(repo, &facts.head.to_string()).await.ok();
-                    commit.map(|it| CommitRef { id: it.id.to_string(), subject: it.subject, author: it.author, at: it.at })
+                    commit.map(|it| CommitRef {
+                        id: it.id.to_string(),
+                        subject: it.subject,
+                        author: it.author,
+                        at: it.at,
+                    })
                 }
                 _ => None,
             };
@@ -95,20 +99,24 @@ impl Repositories {
 
 /// Adds what was found in a branch. Who does not see all Applications of a repository learns of no other apps in it.
 fn tell(row: &mut RepositoryRow, facts: &Facts, rows: &[&Row], sees_all: bool) {
-    let visible: BTreeMap<&str, BTreeSet<&str>> =
-        rows.iter().filter_map(|row| facts.place_of(row)).fold(BTreeMap::new(), |mut all, (app, environment)| {
+    let visible: BTreeMap<&str, BTreeSet<&str>> = rows.iter().filter_map(|row| facts.place_of(row)).fold(
+        BTreeMap::new(),
+        |mut all, (app, environment)| {
             all.entry(app.base_path.as_str()).or_default().insert(environment);
             all
-        });
+        },
+    );
     let is_visible = |path: &str| {
-        sees_all || rows.iter().any(|row| !row.path.is_empty() && path.starts_with(row.path.trim_matches('/')))
+        sees_all
+            || rows.iter().any(|row| !row.path.is_empty() && path.starts_with(row.path.trim_matches('/')))
     };
     for app in &facts.found.apps {
         let seen = visible.get(app.base_path.as_str());
         if !sees_all && seen.is_none() {
             continue;
         }
-        let environments = app.places.keys().filter(|it| sees_all || seen.is_some_and(|seen| seen.contains(it.as_str())));
+        let environments =
+            app.places.keys().filter(|it| sees_all || seen.is_some_and(|seen| seen.contains(it.as_str())));
         row.apps.push(FoundApp {
             name: app.name.clone(),
             base_path: app.base_path.clone(),

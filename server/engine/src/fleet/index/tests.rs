@@ -28,8 +28,12 @@ impl Fleet {
             server: "https://mgmt".into(),
             listed: false,
         };
-        let (index, indexer) =
-            Index::new([("lab".to_owned(), plane)], Environments::default(), AppRules::default(), Metrics::default());
+        let (index, indexer) = Index::new(
+            [("lab".to_owned(), plane)],
+            Environments::default(),
+            AppRules::default(),
+            Metrics::default(),
+        );
         let mut fleet = Self { index, indexer };
         let registration = |name: &str| Registration {
             name: name.into(),

@@ -45,18 +45,22 @@ impl Stage {
     }
 }
 
+/// Returns the environments in the order of promotions.
+pub(in crate::git) fn environments(rules: &Rules) -> Vec<EnvironmentWords> {
+    let usual = |(name, aliases): &(&str, &[&str])| EnvironmentWords {
+        name: (*name).to_owned(),
+        aliases: aliases.iter().map(ToString::to_string).collect(),
+    };
+    match rules.environments.is_empty() {
+        true => USUAL.iter().map(usual).collect(),
+        false => rules.environments.clone(),
+    }
+}
+
 impl Words {
     pub(crate) fn of(rules: &Rules) -> Self {
-        let usual = || {
-            USUAL.iter().map(|(name, aliases)| EnvironmentWords {
-                name: (*name).to_owned(),
-                aliases: aliases.iter().map(ToString::to_string).collect(),
-            })
-        };
-        let environments =
-            if rules.environments.is_empty() { usual().collect() } else { rules.environments.clone() };
         let mut spellings = Vec::new();
-        for EnvironmentWords { name, aliases } in environments {
+        for EnvironmentWords { name, aliases } in environments(rules) {
             for spelling in std::iter::once(&name).chain(&aliases) {
                 let words: Vec<_> = words_of(spelling).map(str::to_lowercase).collect();
                 if !words.is_empty() {

@@ -56,7 +56,9 @@ impl Held {
     /// Returns all of it by field.
     pub(super) fn values(&self) -> Values {
         match self {
-            Self::Images(images) => last_of_each(images).filter(|it| has_identity(it)).flat_map(fields_of).collect(),
+            Self::Images(images) => {
+                last_of_each(images).filter(|it| has_identity(it)).flat_map(fields_of).collect()
+            }
             Self::Field(_, value) => {
                 BTreeMap::from([(VALUE.to_owned(), value.as_ref().map(ToString::to_string))])
             }
@@ -77,7 +79,8 @@ impl Held {
                 (first.and_then(|it| last(there, it)).and_then(version_of), first.and_then(version_of))
             }
             (Self::Field(_, there), Self::Field(_, wanted)) => {
-                let text = |value: &Option<Value>| value.as_ref().and_then(|it| it.as_text().map(str::to_owned));
+                let text =
+                    |value: &Option<Value>| value.as_ref().and_then(|it| it.as_text().map(str::to_owned));
                 (text(there), text(wanted))
             }
             _ => (None, None),
@@ -98,7 +101,12 @@ impl Held {
     }
 
     /// Makes a file hold it. With `restore`, what is absent here goes there, too; else it stays.
-    pub(super) fn bring(&self, bytes: Option<&[u8]>, field: &What, restore: bool) -> Result<Brought, EditError> {
+    pub(super) fn bring(
+        &self,
+        bytes: Option<&[u8]>,
+        field: &What,
+        restore: bool,
+    ) -> Result<Brought, EditError> {
         match (self, bytes) {
             (Self::Images(images), Some(bytes)) => bring_images(images, bytes),
             (Self::Field(_, value), Some(bytes)) => bring_value(value.as_ref(), bytes, field, restore),
@@ -145,8 +153,15 @@ fn bring_images(images: &Images, bytes: &[u8]) -> Result<Brought, EditError> {
     Ok(Brought { bytes: Some(bytes), moves })
 }
 
-fn bring_value(value: Option<&Value>, bytes: &[u8], what: &What, restore: bool) -> Result<Brought, EditError> {
-    let What::Field(field) = what else { return Ok(Brought { bytes: Some(bytes.to_vec()), moves: Vec::new() }) };
+fn bring_value(
+    value: Option<&Value>,
+    bytes: &[u8],
+    what: &What,
+    restore: bool,
+) -> Result<Brought, EditError> {
+    let What::Field(field) = what else {
+        return Ok(Brought { bytes: Some(bytes.to_vec()), moves: Vec::new() });
+    };
     let field = field.clone();
     let edit = match value {
         Some(Value::Scalar(scalar)) => Edit::Set { field, value: scalar.clone() },

@@ -73,7 +73,10 @@ impl<'a> Files<'a> {
     pub(super) fn finish(self) -> (Vec<FileChange>, BTreeMap<String, Write>) {
         let changed = self.kept.into_iter().filter(|(_, write)| write.before != write.after);
         let writes: BTreeMap<_, _> = changed.collect();
-        let change = |(path, write): (&String, &Write)| FileChange { path: path.clone(), patch: patch_of(path, write) };
+        let change = |(path, write): (&String, &Write)| FileChange {
+            path: path.clone(),
+            patch: patch_of(path, write),
+        };
         (writes.iter().map(change).collect(), writes)
     }
 }

@@ -2,6 +2,8 @@
 
 use git2::{Oid, Repository};
 
+use crate::git;
+
 /// Commits, the newest first.
 pub type Commits<'h> = Box<dyn Iterator<Item = Result<Oid, HistoryError>> + 'h>;
 
@@ -10,7 +12,7 @@ pub type Commits<'h> = Box<dyn Iterator<Item = Result<Oid, HistoryError>> + 'h>;
 pub enum HistoryError {
     #[error("the history was looked at for {0} commits, and not further")]
     TooLong(usize),
-    #[error("the history cannot be read: {0}")]
+    #[error("{0}")]
     Failed(String),
 }
 
@@ -56,6 +58,15 @@ impl History for Walk<'_> {
             Some(changed.then(|| Ok(commit.id())))
         });
         Box::new(walk.flatten().take(limit))
+    }
+}
+
+impl History for git::history::History {
+    fn touches<'h>(&'h self, from: Oid, paths: &[&str], limit: usize) -> Commits<'h> {
+        match self.commits(from, paths, limit) {
+            Ok(commits) => Box::new(commits.into_iter().map(Ok)),
+            Err(error) => Box::new(std::iter::once(Err(HistoryError::Failed(error.to_string())))),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::git::{
     edit::{self, Change, Edit, Field, Limits, Scalar, Step},
-    layout::{Carrier, Found, LayoutError, Place},
+    layout::{Carrier, Found, Layout, LayoutError, Place, words::environments},
     tree::{Entry, Tree},
 };
 
@@ -55,17 +55,22 @@ pub(super) fn introduce(
 ) -> Result<Made, PlanError> {
     let (app, to) = (ask.app, ask.to);
     let refuse = |why: String| PlanError::Introduce { app: app.name.clone(), to: to.to_owned(), why };
-    let order = words::order(ask.rules);
-    let is_known = order.iter().any(|it| it.name == to) || found.apps.iter().any(|it| it.places.contains_key(to));
+    let order = environments(ask.rules);
+    let is_known =
+        order.iter().any(|it| it.name == to) || found.apps.iter().any(|it| it.places.contains_key(to));
     if !is_known {
         return Err(missing.into());
     }
     if !alone {
         return Err(refuse("it is not there yet; plan it alone".to_owned()));
     }
+    if !matches!(app.layout, Layout::Kustomize | Layout::Helm | Layout::Plain) {
+        return Err(refuse(format!("its layout, {}, is not copied; add it by hand", app.layout.words())));
+    }
     let nearest = words::nearest(app, &order, to).ok_or(missing)?;
     let words = Words::new(&order, nearest, &words::word_of(found, app, &order, to));
-    let mut scaffold = Scaffold { base_path: &app.base_path, to, words: &words, moves: Vec::new(), checks: Vec::new() };
+    let mut scaffold =
+        Scaffold { base_path: &app.base_path, to, words: &words, moves: Vec::new(), checks: Vec::new() };
     let mut places = Vec::new();
     for place in app.places(nearest)? {
         places.push(scaffold.place(place, files).map_err(|error| match error {
@@ -142,15 +147,23 @@ impl Scaffold<'_> {
     }
 
     /// By path: the path of the copy.
-    fn copies(&self, place: &Place, paths: impl Iterator<Item = String>) -> Result<BTreeMap<String, String>, Trouble> {
+    fn copies(
+        &self,
+        place: &Place,
+        paths: impl Iterator<Item = String>,
+    ) -> Result<BTreeMap<String, String>, Trouble> {
         let folder = place.folder.as_deref().map(|folder| Some((folder, self.path(folder)?)));
         let folder = folder.flatten();
         let mut copies = BTreeMap::new();
         for path in paths {
-            let in_folder = folder.as_ref().and_then(|(old, new)| Some(format!("{new}{}", path.strip_prefix(old)?)));
-            let copy = in_folder.or_else(|| self.path(&path)).filter(|copy| *copy != path).ok_or_else(|| {
-                Trouble::Why(format!("the name of {path} does not tell one environment from another; add the files by hand"))
-            })?;
+            let in_folder =
+                folder.as_ref().and_then(|(old, new)| Some(format!("{new}{}", path.strip_prefix(old)?)));
+            let copy =
+                in_folder.or_else(|| self.path(&path)).filter(|copy| *copy != path).ok_or_else(|| {
+                    Trouble::Why(format!(
+                        "the name of {path} does not tell one environment from another; add the files by hand"
+                    ))
+                })?;
             copies.insert(path, copy);
         }
         match copies.is_empty() {
@@ -199,7 +212,8 @@ impl Scaffold<'_> {
         let bytes = files.tree.content(path, entry.id)?;
         let id = Oid::hash_object(ObjectType::Blob, &bytes).ok().map(|id| id.to_string()[..10].to_owned());
         self.moves.push(Move { file: copy.to_owned(), field: WHOLE.to_owned(), before: None, after: id });
-        let is_kustomization = place.carriers.iter().any(|it| it.file == copy && it.role == "kustomization.yaml");
+        let is_kustomization =
+            place.carriers.iter().any(|it| it.file == copy && it.role == "kustomization.yaml");
         let bytes = match edit::Tree::read(&bytes, &Limits::default()) {
             Ok(read) if is_kustomization => self.kustomization(copy, bytes, &read, files.tree)?,
             Ok(read) => {
@@ -237,7 +251,8 @@ impl Scaffold<'_> {
         }
         self.namespace(copy, &leaves, &edits);
         self.check(copy, &rest);
-        let edited = edit::apply(&bytes, &edits, &Limits::default()).map_err(|reason| PlanError::edit(copy, reason))?;
+        let edited = edit::apply(&bytes, &edits, &Limits::default())
+            .map_err(|reason| PlanError::edit(copy, reason))?;
         let shown = |value: &Option<edit::Value>| value.as_ref().map(ToString::to_string);
         self.moves.extend(edited.changes.iter().map(|it| Move {
             file: copy.to_owned(),
@@ -254,7 +269,8 @@ impl Scaffold<'_> {
         if NAMES.contains(&first.as_str()) && rest.is_empty() {
             return self.words.in_text(text);
         }
-        let is_label = first == "commonLabels" || (first == "labels" && rest.contains(&Step::Key("pairs".to_owned())));
+        let is_label =
+            first == "commonLabels" || (first == "labels" && rest.contains(&Step::Key("pairs".to_owned())));
         if is_label && self.words.is_whole(text) {
             return self.words.in_text(text);
         }
@@ -275,8 +291,12 @@ impl Scaffold<'_> {
         }
         let to = self.to;
         self.checks.push(match leaves.iter().find(|it| it.path == path).and_then(|it| it.after.as_ref()) {
-            Some(value) => format!("{copy}: the namespace stays {value}: check that it is the right one for {to}"),
-            None => format!("{copy}: it names no namespace: check that the objects of {to} get one of their own"),
+            Some(value) => {
+                format!("{copy}: the namespace stays {value}: check that it is the right one for {to}")
+            }
+            None => {
+                format!("{copy}: it names no namespace: check that the objects of {to} get one of their own")
+            }
         });
     }
 

@@ -127,7 +127,9 @@ fn holds(values: &Json, field: &str) -> bool {
 fn in_text(source: &Json, field: &str) -> bool {
     let Some(text) = source.pointer("/helm/values").and_then(Json::as_str) else { return false };
     let Ok(tree) = Tree::read(text.as_bytes(), &Limits::default()) else { return false };
-    tree.leaves().iter().any(|leaf| reaches(&leaf.path.to_string(), field) || reaches(field, &leaf.path.to_string()))
+    tree.leaves()
+        .iter()
+        .any(|leaf| reaches(&leaf.path.to_string(), field) || reaches(field, &leaf.path.to_string()))
 }
 
 #[cfg(test)]

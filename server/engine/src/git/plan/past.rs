@@ -11,8 +11,9 @@ use super::{
 };
 use crate::git::{layout::Carrier, trailers::Trailers, tree::Tree};
 
-/// So many commits of the files in question are looked at.
+/// So many commits of the files in question are looked at, and so many first.
 const MOST_TOUCHES: usize = 500;
+const FEW: usize = 12;
 /// How many of them a plan lists.
 const MOST_LISTED: usize = 100;
 /// A branch that was merged is searched so far for our commit.
@@ -141,12 +142,22 @@ impl<'a> Past<'a> {
         self.carriers.iter().filter_map(held).find_map(|held| held.versions(&held).1)
     }
 
+    /// Most questions are answered by the newest few, so those are asked for first.
     fn touches(&self) -> impl Iterator<Item = Result<Step, HistoryError>> {
         let mut files: Vec<_> = self.carriers.iter().map(|it| it.file.as_str()).collect();
         files.sort_unstable();
         files.dedup();
-        let touches = self.history.touches(self.tree.commit(), &files, MOST_TOUCHES);
-        touches.map(|commit| commit.map(|commit| self.step(commit)))
+        let from = self.tree.commit();
+        let mut touches = self.history.touches(from, &files, FEW);
+        let mut seen = 0;
+        let all = std::iter::from_fn(move || {
+            if seen == FEW {
+                touches = Box::new(self.history.touches(from, &files, MOST_TOUCHES).skip(FEW));
+            }
+            seen += 1;
+            touches.next()
+        });
+        all.map(|commit| commit.map(|commit| self.step(commit)))
     }
 
     fn step(&self, commit: Oid) -> Step {
@@ -170,7 +181,13 @@ impl<'a> Past<'a> {
 
 impl Known {
     /// Returns what others changed since the last promotion (rule R5): neither what it left, nor what would be written.
-    pub(super) fn foreign(&self, target: &Past<'_>, source: &Past<'_>, wanted: &State, there: &State) -> Vec<ForeignEdit> {
+    pub(super) fn foreign(
+        &self,
+        target: &Past<'_>,
+        source: &Past<'_>,
+        wanted: &State,
+        there: &State,
+    ) -> Vec<ForeignEdit> {
         let Some((base_commit, base)) = &self.base else { return Vec::new() };
         let reference = |commit: Oid| target.tree.reference(commit);
         let mut foreign = Vec::new();

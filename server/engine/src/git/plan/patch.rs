@@ -33,9 +33,15 @@ pub(super) fn patch_of(path: &str, write: &Write) -> String {
     };
     match (text_of(before), text_of(after)) {
         (Some(before), Some(after)) => {
-            let _ = writeln!(patch, "index {:.10}..{:.10}", id_of(write.before.as_deref()), id_of(write.after.as_deref()));
+            let _ = writeln!(
+                patch,
+                "index {:.10}..{:.10}",
+                id_of(write.before.as_deref()),
+                id_of(write.after.as_deref())
+            );
             if !before.is_empty() || !after.is_empty() {
-                let name = |name: String, there: bool| if there { ended(name) } else { "/dev/null".to_owned() };
+                let name =
+                    |name: String, there: bool| if there { ended(name) } else { "/dev/null".to_owned() };
                 let (old, new) = (name(old, write.before.is_some()), name(new, write.after.is_some()));
                 let _ = write!(patch, "--- {old}\n+++ {new}\n");
                 hunks(&mut patch, before, after);

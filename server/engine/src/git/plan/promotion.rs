@@ -5,12 +5,11 @@ use model::plan::{CommitRef, Plan, PlanKind, PlanRow, RowOutcome, Verified};
 
 use super::{
     Moved, PlanError, Planned,
-    asked::{complete_app, places_at},
+    asked::{app_of, places_at},
     files::Files,
     hash::{Digest, hash_of},
     history::History,
     introduce::introduce,
-    pairs::carriers,
     past::Past,
     row::{self, Made},
 };
@@ -85,7 +84,11 @@ pub fn promote(ask: &Promotion<'_>) -> Result<Planned, PlanError> {
         match app_row(ask, app, &mut files) {
             Ok((what, made)) => {
                 let keeps = made.row.outcome == RowOutcome::Moves;
-                if keeps { files.keep() } else { files.forget() }
+                if keeps {
+                    files.keep()
+                } else {
+                    files.forget()
+                }
                 kind = what;
                 rows.push(made);
             }
@@ -124,8 +127,12 @@ pub(super) fn finish(kind: PlanKind, (from, to): (&str, &str), rows: Vec<Made>, 
     Planned { plan, writes, moved }
 }
 
-fn app_row(ask: &Promotion<'_>, asked: &AppAsk, files: &mut Files<'_>) -> Result<(PlanKind, Made), PlanError> {
-    let app = &complete_app(ask.tree, ask.found, &asked.app)?;
+fn app_row(
+    ask: &Promotion<'_>,
+    asked: &AppAsk,
+    files: &mut Files<'_>,
+) -> Result<(PlanKind, Made), PlanError> {
+    let app = &app_of(ask.found, ask.tree, &asked.app)?;
     if let Some(why) = &asked.skip {
         return Ok((PlanKind::Promote, left_out(ask, asked, why.clone())));
     }
@@ -172,8 +179,7 @@ fn later(
     if asked.take_latest || source.commit() == ask.tree.commit() {
         return Ok(None);
     }
-    let carriers: Vec<_> =
-        app.places(ask.from)?.iter().flat_map(|place| carriers(app, ask.rules, place)).collect();
+    let carriers: Vec<_> = app.places(ask.from)?.iter().flat_map(|place| place.carriers.clone()).collect();
     let past = Past::new(ask.tree, ask.history, &carriers);
     if past.state_at(source.commit()) == past.state_at(ask.tree.commit()) {
         return Ok(None);

@@ -8,7 +8,7 @@ use model::plan::{CommitRef, Move, PlanKind, RowOutcome};
 
 use super::{
     PlanError, Planned,
-    asked::{complete_app, places_at},
+    asked::{app_of, places_at},
     carried::WHOLE,
     files::Files,
     history::History,
@@ -50,7 +50,7 @@ pub struct RollbackAsk<'a> {
 /// An app that is not in the environment, or was not then; files that cannot be read or edited safely; of a whole path
 /// also commits of others since.
 pub fn rollback(ask: &RollbackAsk<'_>) -> Result<Planned, PlanError> {
-    let app = &complete_app(ask.tree, ask.found, ask.app)?;
+    let app = &app_of(ask.found, ask.tree, ask.app)?;
     let targets = app.places(ask.environment)?;
     let sources = places_at(ask.earlier, ask.rules, app, ask.environment)?;
     let from = ask.earlier.commit().to_string();
@@ -72,9 +72,8 @@ pub fn rollback(ask: &RollbackAsk<'_>) -> Result<Planned, PlanError> {
         only_ours(ask, app, &sources, targets)?;
         restore(ask, &sources, targets, &mut files, &mut made)?;
         made.row.stays.clear();
-        let differences =
-            Differences { app, rules: ask.rules, source: ask.earlier, files: &files };
-        for pair in pairs(app, ask.rules, (&from, ask.earlier, &sources), targets)? {
+        let differences = Differences { app, rules: ask.rules, source: ask.earlier, files: &files };
+        for pair in pairs(app, (&from, ask.earlier, &sources), targets)? {
             made.row.stays.extend(differences.of(&pair)?);
         }
     }
@@ -84,7 +83,12 @@ pub fn rollback(ask: &RollbackAsk<'_>) -> Result<Planned, PlanError> {
 }
 
 /// Refuses where a commit since then is not ours for this app and environment.
-fn only_ours(ask: &RollbackAsk<'_>, app: &App, sources: &[Place], targets: &[Place]) -> Result<(), PlanError> {
+fn only_ours(
+    ask: &RollbackAsk<'_>,
+    app: &App,
+    sources: &[Place],
+    targets: &[Place],
+) -> Result<(), PlanError> {
     let paths = paths_of(sources.iter().chain(targets));
     let paths: Vec<_> = paths.iter().map(String::as_str).collect();
     let not_there = || PlanError::NotThere {
@@ -109,7 +113,9 @@ fn only_ours(ask: &RollbackAsk<'_>, app: &App, sources: &[Place], targets: &[Pla
 
 /// Of a merge, our commit on the branch must have left the files as the merge has them.
 fn is_ours_alone(ask: &RollbackAsk<'_>, app: &App, commit: Oid, paths: &[&str]) -> bool {
-    let Some(ours) = ours(ask.tree.repository(), commit, &app.base_path, ask.environment) else { return false };
+    let Some(ours) = ours(ask.tree.repository(), commit, &app.base_path, ask.environment) else {
+        return false;
+    };
     let ids = |commit| {
         let tree = ask.tree.at_commit(commit).ok()?;
         paths.iter().map(|path| tree.id(path).ok()).collect::<Option<Vec<_>>>()
@@ -140,7 +146,8 @@ fn restore(
     made: &mut Made,
 ) -> Result<(), PlanError> {
     // What the fields alone would leave; the whole files take their place.
-    let edited: BTreeMap<_, _> = files.changed().map(|(path, write)| (path.clone(), write.after.clone())).collect();
+    let edited: BTreeMap<_, _> =
+        files.changed().map(|(path, write)| (path.clone(), write.after.clone())).collect();
     files.forget();
     let (then, now) = (entries(ask.earlier, sources)?, entries(ask.tree, targets)?);
     for path in then.keys().chain(now.keys()).collect::<BTreeSet<_>>() {

@@ -58,7 +58,7 @@ struct Carry {
 /// # Errors
 /// What cannot be read, paired or edited safely.
 pub(super) fn row(ask: &Ask<'_>, files: &mut Files<'_>) -> Result<Made, PlanError> {
-    let pairs = pairs(ask.app, ask.rules, (ask.from, ask.source, ask.sources), ask.targets)?;
+    let pairs = pairs(ask.app, (ask.from, ask.source, ask.sources), ask.targets)?;
     let (carries, mut stays) = carries(ask, files, &pairs)?;
     if carries.iter().all(|it| it.theirs.values().is_empty()) {
         return Err(PlanError::Nothing { app: ask.app.name.clone(), from: ask.from.to_owned() });
@@ -66,8 +66,7 @@ pub(super) fn row(ask: &Ask<'_>, files: &mut Files<'_>) -> Result<Made, PlanErro
     let (moves, moved, versions) = bring(ask, files, &carries)?;
     // What is made after another place differs from that by what it moves.
     let is_new = ask.kind == PlanKind::Introduce;
-    let differences =
-        Differences { app: ask.app, rules: ask.rules, source: ask.source, files };
+    let differences = Differences { app: ask.app, rules: ask.rules, source: ask.source, files };
     for pair in pairs.iter().filter(|_| !is_new) {
         let mut found = differences.of(pair)?;
         if let ([_, _, ..], Some(region)) = (&pairs[..], &pair.target.region) {
@@ -100,7 +99,11 @@ pub(super) fn row(ask: &Ask<'_>, files: &mut Files<'_>) -> Result<Made, PlanErro
 }
 
 /// Reads what is to be carried, and tells what is not.
-fn carries(ask: &Ask<'_>, files: &Files<'_>, pairs: &[Pair<'_>]) -> Result<(Vec<Carry>, Vec<Stay>), PlanError> {
+fn carries(
+    ask: &Ask<'_>,
+    files: &Files<'_>,
+    pairs: &[Pair<'_>],
+) -> Result<(Vec<Carry>, Vec<Stay>), PlanError> {
     let (mut carries, mut stays) = (Vec::new(), Vec::new());
     for pair in pairs {
         for (source, target) in &pair.carriers {
@@ -144,9 +147,7 @@ fn without_value(ask: &Ask<'_>, target: &Carrier, theirs: &Held, ours: &Held) ->
         (Held::Images(images), _) => {
             let nameless = last_of_each(images).filter(|it| !has_identity(it));
             let why = format!("{from} has neither a tag nor a digest for it");
-            let stay = |name: &str| {
-                left(target, format!("images[name={name}]"), (None, None), why.clone())
-            };
+            let stay = |name: &str| left(target, format!("images[name={name}]"), (None, None), why.clone());
             nameless.map(|image| stay(&image.name)).collect()
         }
         (Held::Field(field, None), Held::Field(_, Some(there))) if ask.kind != PlanKind::Rollback => {
@@ -206,7 +207,8 @@ fn bring(
 fn look_back(ask: &Ask<'_>, head: &Tree<'_>, carries: &[Carry], row: &mut PlanRow) {
     let targets: Vec<_> = carries.iter().map(|it| it.target.clone()).collect();
     let sources: Vec<_> = carries.iter().map(|it| it.source.clone()).collect();
-    let (target, source) = (Past::new(head, ask.history, &targets), Past::new(ask.source, ask.history, &sources));
+    let (target, source) =
+        (Past::new(head, ask.history, &targets), Past::new(ask.source, ask.history, &sources));
     let (wanted, there): (State, State) =
         carries.iter().map(|it| (it.theirs.values(), it.ours.values())).unzip();
     if row.moves.is_empty() {
@@ -218,7 +220,9 @@ fn look_back(ask: &Ask<'_>, head: &Tree<'_>, carries: &[Carry], row: &mut PlanRo
     if ask.kind != PlanKind::Rollback {
         row.foreign = known.foreign(&target, &source, &wanted, &there);
         if let (Some(gap), None) = (&known.gap, &known.base) {
-            row.warnings.push(format!("{gap}: whether others changed these fields since the last promotion is not known"));
+            row.warnings.push(format!(
+                "{gap}: whether others changed these fields since the last promotion is not known"
+            ));
         }
     }
     if !row.foreign.is_empty() && !ask.overwrite {
@@ -235,7 +239,10 @@ fn look_back(ask: &Ask<'_>, head: &Tree<'_>, carries: &[Carry], row: &mut PlanRo
         PlanKind::Promote | PlanKind::Introduce => source.since(&until(&keys, &there)),
     };
     if !along.complete && !along.commits.is_empty() {
-        row.warnings.push("the history does not show where these versions begin, so the list of commits is not exact".to_owned());
+        row.warnings.push(
+            "the history does not show where these versions begin, so the list of commits is not exact"
+                .to_owned(),
+        );
     }
     row.commits = along.commits;
 }
@@ -288,7 +295,8 @@ fn floating(images: &Images, from: &str) -> Vec<String> {
 
 fn floating_value(field: &str, value: &Value, from: &str) -> Vec<String> {
     let text = value.as_text().filter(|text| FLOATING.contains(text) || *text == "HEAD");
-    let sentence = |text| format!("{field} is {text} in {from}, which names something else tomorrow: give it a version");
+    let sentence =
+        |text| format!("{field} is {text} in {from}, which names something else tomorrow: give it a version");
     text.map(sentence).into_iter().collect()
 }
 

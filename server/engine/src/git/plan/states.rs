@@ -9,16 +9,17 @@ use super::{
     PlanError,
     carried::{alike, name_of},
     history::History,
-    pairs::carriers,
     past::{Past, State, Step, value},
 };
-use crate::git::{layout::{App, Carrier}, rules::Rules, tree::Tree};
+use crate::git::{
+    layout::{App, Carrier, complete},
+    tree::Tree,
+};
 
 /// Whose states are asked for.
 pub struct StatesAsk<'a> {
     /// The head.
     pub tree: &'a Tree<'a>,
-    pub rules: &'a Rules,
     pub history: &'a dyn History,
     pub app: &'a App,
     pub environment: &'a str,
@@ -42,8 +43,10 @@ pub struct Earlier {
 /// # Errors
 /// An environment that the app is not in.
 pub fn earlier_states(ask: &StatesAsk<'_>) -> Result<Earlier, PlanError> {
-    let places = ask.app.places(ask.environment)?;
-    let carriers: Vec<_> = places.iter().flat_map(|place| carriers(ask.app, ask.rules, place)).collect();
+    let mut app = ask.app.clone();
+    complete(ask.tree, &mut app);
+    let places = app.places(ask.environment)?;
+    let carriers: Vec<_> = places.iter().flat_map(|place| place.carriers.clone()).collect();
     let past = Past::new(ask.tree, ask.history, &carriers);
     let now = past.state_at(ask.tree.commit());
     let mut earlier = Earlier::default();

@@ -86,7 +86,8 @@ impl Differences<'_> {
         target: &(String, Oid),
         edited: Option<Vec<u8>>,
     ) -> Result<Option<Vec<Stay>>, PlanError> {
-        let is_yaml = [".yaml", ".yml", ".json"].iter().any(|end| role.ends_with(end)) || role == "Kustomization";
+        let is_yaml =
+            [".yaml", ".yml", ".json"].iter().any(|end| role.ends_with(end)) || role == "Kustomization";
         if !is_yaml {
             return Ok(None);
         }
@@ -154,7 +155,12 @@ impl Differences<'_> {
 }
 
 /// Returns what a carrier has and the plan leaves alone.
-pub(super) fn left(carrier: &Carrier, field: String, values: (Option<String>, Option<String>), why: String) -> Stay {
+pub(super) fn left(
+    carrier: &Carrier,
+    field: String,
+    values: (Option<String>, Option<String>),
+    why: String,
+) -> Stay {
     let (source, target) = values;
     Stay { file: carrier.role.clone(), field: Some(field), source, target, why, expected: false }
 }
@@ -166,7 +172,10 @@ pub(super) fn listed(tree: &Tree<'_>, place: &Place) -> Result<(Listed, Vec<Tree
         let (files, others) = tree.files(folder)?;
         odd = others;
         for file in files {
-            let role = file.path.strip_prefix(folder.as_str()).map_or(file.path.as_str(), |it| it.trim_start_matches('/'));
+            let role = file
+                .path
+                .strip_prefix(folder.as_str())
+                .map_or(file.path.as_str(), |it| it.trim_start_matches('/'));
             found.insert(role_of(place, &file.path, role), (file.path.clone(), file.id));
         }
     }

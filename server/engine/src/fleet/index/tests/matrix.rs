@@ -92,7 +92,8 @@ fn a_cell_shows_the_worst_of_its_clusters_and_that_their_versions_differ() {
         object["metadata"]["name"] = json!(format!("web-{cluster}"));
         object["metadata"]["uid"] = json!(format!("uid-{cluster}"));
         object["spec"]["destination"]["name"] = json!(cluster);
-        object["status"]["health"]["status"] = json!(if cluster == "prod-us" { "Degraded" } else { "Healthy" });
+        object["status"]["health"]["status"] =
+            json!(if cluster == "prod-us" { "Degraded" } else { "Healthy" });
         fleet.put(object);
         let answer = Contact::Answered { version: "v1.36.3".into(), latency: Duration::from_millis(9) };
         fleet.contact(cluster, answer);
@@ -105,11 +106,8 @@ fn a_cell_shows_the_worst_of_its_clusters_and_that_their_versions_differ() {
     assert!(cell.mixed);
     assert_eq!(cell.state, CellState::Degraded);
     let marks: Vec<_> = cell.marks.iter().map(|mark| (mark.cluster.as_str(), mark.state)).collect();
-    let expected = [
-        ("prod-ap", CellState::Stale),
-        ("prod-eu", CellState::Healthy),
-        ("prod-us", CellState::Degraded),
-    ];
+    let expected =
+        [("prod-ap", CellState::Stale), ("prod-eu", CellState::Healthy), ("prod-us", CellState::Degraded)];
     assert_eq!(marks, expected);
     let prod = &drawn.columns[2];
     assert_eq!((prod.clusters, prod.unreachable, &prod.counts[..]), (3, 1, &[(CellState::Degraded, 1)][..]));
@@ -133,7 +131,8 @@ fn filters_count_and_hide_apps_and_choose_columns() {
     assert_eq!(names(&ListApps { q: "behind".into(), ..ListApps::default() }), ["web"]);
     assert_eq!(names(&ListApps { q: "behind:>1".into(), ..ListApps::default() }), Vec::<String>::new());
     assert_eq!(names(&ListApps { health: vec!["Degraded".into()], ..ListApps::default() }), ["billing"]);
-    let query = ListApps { project: vec!["shop".into()], environment: vec!["prod".into()], ..ListApps::default() };
+    let query =
+        ListApps { project: vec!["shop".into()], environment: vec!["prod".into()], ..ListApps::default() };
     let drawn = draw(&fleet, &book, &query);
     assert_eq!((drawn.matching, drawn.total), (1, 2));
     assert_eq!(drawn.columns.iter().map(|it| it.environment.as_str()).collect::<Vec<_>>(), ["prod"]);

@@ -2,7 +2,7 @@
 
 use crate::git::{
     layout::{App, Found},
-    rules::{EnvironmentWords, Rules},
+    rules::EnvironmentWords,
 };
 
 /// From the words of one environment to that of another.
@@ -10,22 +10,6 @@ pub(super) struct Words {
     old: Vec<String>,
     name: String,
     new: String,
-}
-
-/// The environments in the order of promotions.
-pub(super) fn order(rules: &Rules) -> Vec<EnvironmentWords> {
-    let words = |name: &str, aliases: &[&str]| EnvironmentWords {
-        name: name.to_owned(),
-        aliases: aliases.iter().map(ToString::to_string).collect(),
-    };
-    match rules.environments.is_empty() {
-        true => vec![
-            words("dev", &["development", "develop"]),
-            words("staging", &["stage", "stg"]),
-            words("prod", &["production", "prd", "live"]),
-        ],
-        false => rules.environments.clone(),
-    }
 }
 
 /// Returns the environment after which another one is made: the one before it in the order that the app is in, else one

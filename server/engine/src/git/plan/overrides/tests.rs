@@ -12,7 +12,9 @@ fn said(source: &Json) -> String {
 
 #[test]
 fn an_image_that_the_application_sets_is_named() {
-    for set in ["ghcr.io/shop/web:1.2", "ghcr.io/shop/web=mirror.test:5000/web:1.2", "ghcr.io/shop/web@sha256:ab"] {
+    for set in
+        ["ghcr.io/shop/web:1.2", "ghcr.io/shop/web=mirror.test:5000/web:1.2", "ghcr.io/shop/web@sha256:ab"]
+    {
         let text = said(&json!({"kustomize": {"images": [set]}}));
         assert!(text.contains("kustomize.images") && text.contains(set), "{set}: {text}");
     }
@@ -42,5 +44,8 @@ fn helm_values_of_the_same_path_are_named_wherever_they_stand() {
 #[test]
 fn a_plugin_and_odd_shapes_are_no_trouble() {
     assert!(said(&json!({"plugin": {"name": "cue"}})).contains("cue makes the manifests"));
-    assert_eq!(said(&json!({"kustomize": 3, "helm": {"parameters": {}, "values": "a: ["}, "plugin": null})), "");
+    assert_eq!(
+        said(&json!({"kustomize": 3, "helm": {"parameters": {}, "values": "a: ["}, "plugin": null})),
+        ""
+    );
 }

@@ -19,5 +19,8 @@ fn an_odd_name_is_written_as_git_writes_it() {
 #[test]
 fn lines_end_at_line_feeds_alone() {
     let patch = patch_of("a", &write(Some(b"a\rb\r\nc"), Some(b"a\rB\r\nc")));
-    assert!(patch.ends_with("@@ -1,2 +1,2 @@\n-a\rb\r\n+a\rB\r\n c\n\\ No newline at end of file\n"), "{patch:?}");
+    assert!(
+        patch.ends_with("@@ -1,2 +1,2 @@\n-a\rb\r\n+a\rB\r\n c\n\\ No newline at end of file\n"),
+        "{patch:?}"
+    );
 }
