@@ -167,7 +167,16 @@ fn Route(matrix: Matrix, wanted: Wanted) -> impl IntoView {
             {choice("to", "To", to)}
             <div class="field col-span-2 min-w-0 sm:col-span-1">
                 <label for="filter">"Apps with"</label>
-                <input id="filter" class="input" type="search" name="q" value=q placeholder="name, project, version" autocomplete="off" spellcheck="false"/>
+                <input
+                    id="filter"
+                    class="input"
+                    type="search"
+                    name="q"
+                    value=q
+                    placeholder="name, project, version"
+                    autocomplete="off"
+                    spellcheck="false"
+                />
             </div>
             <button type="submit" class="btn">"Show"</button>
         </form>

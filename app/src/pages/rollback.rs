@@ -268,8 +268,17 @@ fn Keep(
                     <input type="hidden" name="environment" value=environment/>
                     <input type="hidden" name="revision" value=revision/>
                     <input type="hidden" name="whole_path" value=whole_path.to_string()/>
-                    <SubmitButton class="btn btn-primary btn-lg w-full" icon="bookmark" words="Keep this plan" busy=keep.pending() disabled=is_empty/>
-                    {is_empty.then(|| view! { <p class="text-small text-mute">"There is nothing to keep: nothing would change."</p> })}
+                    <SubmitButton
+                        class="btn btn-primary btn-lg w-full"
+                        icon="bookmark"
+                        words="Keep this plan"
+                        busy=keep.pending()
+                        disabled=is_empty
+                    />
+                    {is_empty
+                        .then(|| {
+                            view! { <p class="text-small text-mute">"There is nothing to keep: nothing would change."</p> }
+                        })}
                 </ActionForm>
             </section>
             <Denied denied=denied.or(detail.denied)/>

@@ -105,18 +105,20 @@ pub(super) fn Train(plan: Plan, ask: AskPlan, now: Timestamp) -> impl IntoView {
             {(!only_even)
                 .then(|| {
                     view! {
-                        <Table caption="Apps of the train, with the reason for each that does not move">
-                            <thead>
-                                <tr>
-                                    <th scope="col">"App"</th>
-                                    <th scope="col" class="hidden sm:table-cell">{format!("In {to}, after")}</th>
-                                    <th scope="col" class="w-full">"State and cause"</th>
-                                    <th scope="col" class="hidden lg:table-cell">{format!("In {from}")}</th>
-                                    <th scope="col" class="hidden md:table-cell">"Brings"</th>
-                                </tr>
-                            </thead>
-                            {groups}
-                        </Table>
+                        <div class="table-top">
+                            <Table caption="Apps of the train, with the reason for each that does not move">
+                                <thead>
+                                    <tr>
+                                        <th scope="col">"App"</th>
+                                        <th scope="col" class="hidden sm:table-cell">{format!("In {to}, after")}</th>
+                                        <th scope="col" class="w-full">"State and cause"</th>
+                                        <th scope="col" class="hidden lg:table-cell">{format!("In {from}")}</th>
+                                        <th scope="col" class="hidden md:table-cell">"Brings"</th>
+                                    </tr>
+                                </thead>
+                                {groups}
+                            </Table>
+                        </div>
                     }
                 })}
             <Even rows=even open=only_even/>
@@ -154,10 +156,10 @@ fn Row(row: PlanRow, ask: AskPlan, now: Timestamp) -> impl IntoView {
         }
     });
     view! {
-        <tr class="align-top">
+        <tr>
             <th scope="row" class=if moves { "text-left font-medium" } else { "text-left font-normal text-mute" }>
                 <span class="whitespace-nowrap">{name}</span>
-                <span class="mt-0.5 block sm:hidden">{version.clone()}</span>
+                <span class="mt-0.5 block whitespace-nowrap sm:hidden [&_.move]:flex-nowrap">{version.clone()}</span>
             </th>
             <td class="hidden whitespace-nowrap sm:table-cell [&_.move]:flex-nowrap">{version}</td>
             <td>
@@ -182,7 +184,7 @@ fn State(row: PlanRow) -> impl IntoView {
         RowOutcome::Moves => {
             let fields: Vec<_> = row.moves.iter().map(|it| visible(&it.field)).collect();
             view! {
-                <span class="status wrap s-healthy items-start">
+                <span class="status wrap s-healthy">
                     <Icon name="arrow"/>
                     <span class="font-medium text-ink">
                         "Moves"
@@ -193,7 +195,7 @@ fn State(row: PlanRow) -> impl IntoView {
             .into_any()
         }
         RowOutcome::Stopped { why } => view! {
-            <span class="status wrap s-drift items-start">
+            <span class="status wrap s-drift">
                 <Icon name="stop"/>
                 <span class="wrap-anywhere">
                     {why}
@@ -204,7 +206,7 @@ fn State(row: PlanRow) -> impl IntoView {
         }
         .into_any(),
         RowOutcome::Skipped { why } => view! {
-            <span class="status wrap s-waiting items-start">
+            <span class="status wrap s-waiting">
                 <Icon name="stop"/>
                 <span class="wrap-anywhere text-soft">{why}</span>
             </span>

@@ -44,7 +44,11 @@ pub(super) fn States(states: EarlierStates, chosen: String, cell: CellId) -> imp
             {is_empty
                 .then(|| {
                     view! {
-                        <Empty icon="commit" title="No earlier state is known" why="Neither Git nor the sync history tells of one."/>
+                        <Empty
+                            icon="commit"
+                            title="No earlier state is known"
+                            why="Neither Git nor the sync history tells of one."
+                        />
                     }
                 })}
             <ol class="rows">{rows}</ol>
