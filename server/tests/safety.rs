@@ -85,7 +85,7 @@ async fn what_does_not_exist_is_a_page_with_its_status() {
 #[tokio::test]
 async fn a_function_of_an_older_build_asks_for_a_reload() {
     let house = House::on_loopback();
-    let answer = Ask::post("/fn/get_matrix", "").signed_in(&house).of(&house).await;
+    let answer = Ask::post("/fn/get_of_an_older_build", "").signed_in(&house).of(&house).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
     let problem = answer.problem("not_found");
     assert!(problem["detail"].as_str().expect("text").contains("Reload the page"), "{problem}");

@@ -260,8 +260,8 @@ fn a_broken_policy_changes_nothing() {
 
 #[test]
 fn without_lines_for_them_who_may_sync_and_update_the_target_may_promote_and_roll_back() {
-    let argo_cd = "p, both, applications, *, shop/*, allow\np, half, applications, get, shop/*, allow\n\
-                   p, half, applications, sync, shop/*, allow";
+    let argo_cd = "p, role:both, applications, *, shop/*, allow\np, role:half, applications, get, shop/*, allow\n\
+                   p, role:half, applications, sync, shop/*, allow\ng, both, role:both\ng, half, role:half";
     let rights = rights(argo_cd, "");
     for verb in [Verb::Promote, Verb::RollBack] {
         assert!(may(&rights, &person(&["both"]), verb, "prod"));

@@ -156,8 +156,8 @@ fn what_may_be_done_is_offered_and_what_may_not_says_which_right_is_missing() {
     let mut fleet = Fleet::new();
     fleet.put(of_app("web", "dev", "1.0.0"));
     fleet.put(of_app("web", "staging", "0.9.0"));
-    let csv = "p, devs, applications, *, shop/*, allow\n";
-    let own = "p, devs, promotions, create, staging/*/*, allow\np, ops, rollbacks, create, */*/*, allow\n";
+    let csv = "p, role:devs, applications, *, shop/*, allow\ng, devs, role:devs\n";
+    let own = "p, role:devs, promotions, create, staging/*/*, allow\np, role:ops, rollbacks, create, */*/*, allow\n";
     let data = |text: &str| [("policy.csv".to_owned(), text.to_owned())].into_iter().collect();
     fleet.tell([
         Change::ArgoCdPolicy { plane: "lab".into(), data: data(csv) },
