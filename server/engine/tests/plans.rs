@@ -370,7 +370,8 @@ async fn what_is_asked_for_and_not_there_is_told_by_name() {
 async fn a10_who_may_not_see_an_app_learns_of_no_plan_with_it() {
     let mut house = House::new().await;
     let data = |text: &str| [("policy.csv".to_owned(), text.to_owned())].into_iter().collect();
-    let own = "p, role:devs, applications, get, dev/*/*, allow\np, role:ops, applications, get, */*/*, allow\n";
+    let own =
+        "p, role:devs, applications, get, dev/*/*, allow\np, role:ops, applications, get, */*/*, allow\n";
     let argo_cd = "p, role:devs, applications, get, */*, allow\np, role:ops, applications, get, */*, allow\n\
                    g, devs, role:devs\ng, ops, role:ops\n";
     house.tell(Change::ArgoCdPolicy { plane: "lab".into(), data: data(argo_cd) });

@@ -129,7 +129,9 @@ fn breakage_09_links_are_not_followed() {
     repo.link("apps/web/overlays/dev/outside.yaml", "../../../../../etc/passwd");
     prod_after(&repo);
     let links = [("apps/web/overlays/prod/kustomization.yaml", "/etc/passwd")];
-    links.map(|(path, to)| repo.link(path, to));
+    for (path, to) in links {
+        repo.link(path, to);
+    }
     assert!(repo.promote("dev", "prod").is_err());
 }
 

@@ -69,7 +69,7 @@ fn b24_the_new_folder_is_made_after_the_nearest_with_what_is_proven() {
     repo.check_with_git(&planned);
     let expected = STAGING
         .replace("namespace: shop-staging", "namespace: shop-prod")
-        .replace("nameSuffix: -staging", "nameSuffix: -prod")
+        .replace("nameSuffix: -staging", "nameSuffix: \"-prod\"")
         .replace("../../variants/staging", "../../variants/prod")
         .replace("environment: staging", "environment: prod");
     assert_eq!(after(&planned, "kustomization.yaml"), expected);
@@ -112,7 +112,7 @@ fn b24_the_values_are_those_of_the_environment_that_was_named() {
     let planned = repo().promote("dev", "prod").expect("plans");
     assert!(after(&planned, "kustomization.yaml").contains("newTag: 1.6.0"));
     assert!(
-        after(&planned, "kustomization.yaml").contains("nameSuffix: -prod"),
+        after(&planned, "kustomization.yaml").contains("nameSuffix: \"-prod\""),
         "the files are those of staging"
     );
 }
@@ -166,5 +166,5 @@ fn an_environment_that_nobody_knows_is_an_error_and_a_train_does_not_introduce()
     let plan = repo.promote_all("staging", "prod", apps).expect("plans").plan;
     let RowOutcome::Skipped { why } = &plan.rows[0].outcome else { panic!("{:?}", plan.rows[0].outcome) };
     assert!(why.contains("plan it alone"), "{why}");
-    assert_eq!((plan.rows[1].outcome.clone(), plan.kind), (RowOutcome::NothingToDo, PlanKind::Promote));
+    assert_eq!((plan.rows[1].outcome.clone(), plan.kind), (RowOutcome::Moves, PlanKind::Promote));
 }

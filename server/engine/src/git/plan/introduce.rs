@@ -216,11 +216,12 @@ impl Scaffold<'_> {
             place.carriers.iter().any(|it| it.file == copy && it.role == "kustomization.yaml");
         let bytes = match edit::Tree::read(&bytes, &Limits::default()) {
             Ok(read) if is_kustomization => self.kustomization(copy, bytes, &read, files.tree)?,
-            Ok(read) => {
+            Ok(read) if [".yaml", ".yml", ".json"].iter().any(|end| copy.ends_with(end)) => {
                 self.check(copy, &read.leaves());
                 bytes
             }
-            Err(_) => {
+            // Almost any text is YAML of one value, which tells no line.
+            _ => {
                 self.check_text(copy, &bytes);
                 bytes
             }

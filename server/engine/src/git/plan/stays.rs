@@ -64,8 +64,8 @@ impl Differences<'_> {
         target: &(String, Oid),
         stays: &mut Vec<Stay>,
     ) -> Result<(), PlanError> {
-        // A file that both environments are in has no difference.
-        if source.0 == target.0 {
+        // A file that both environments are in has no difference, unless it is one of then and one of now.
+        if source.0 == target.0 && self.source.commit() == self.files.tree.commit() {
             return Ok(());
         }
         let edited = self.files.changed().find(|it| *it.0 == target.0).and_then(|it| it.1.after.clone());
