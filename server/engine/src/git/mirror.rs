@@ -220,7 +220,7 @@ impl Mirrors {
     pub async fn fresh(&self, repo: &Repo, max_age: Duration) -> Result<MirrorPath, MirrorError> {
         let now = Instant::now();
         let since = now.checked_sub(max_age).map_or(Wanted::Any, Wanted::Since);
-        self.take(repo, if max_age.is_zero() { Wanted::Since(now) } else { since }).await
+        self.take(repo, if max_age.is_zero() { Wanted::Anew(now) } else { since }).await
     }
 
     /// Returns how every known repository stands.
@@ -242,7 +242,7 @@ impl Mirrors {
             };
             if let Some(reader) = reader {
                 told += 1;
-                drop(self.start(&mirror, &reader, Wanted::Since(Instant::now())));
+                drop(self.start(&mirror, &reader, Wanted::Anew(Instant::now())));
             }
         }
         told

@@ -22,8 +22,10 @@ const LOOKED_FOR: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Wanted {
     Any,
-    /// Its fetch began then, or later.
+    /// Its fetch began then, or later; a failure of a moment ago is an answer.
     Since(Instant),
+    /// Its fetch began then, or later, whatever came of others before.
+    Anew(Instant),
 }
 
 /// One mirror. Its folder may not be there yet, or no more.
@@ -117,7 +119,7 @@ impl Mirror {
         let mut state = self.state();
         let is_fresh = match wanted {
             Wanted::Any => true,
-            Wanted::Since(since) => state.fetched.is_some_and(|fetched| fetched >= since),
+            Wanted::Since(since) | Wanted::Anew(since) => state.fetched.is_some_and(|fetched| fetched >= since),
         };
         let is_there = state.note.fetched_at.is_some() && state.note.readers.contains(repo);
         if !is_fresh || !is_there || state.heads.by_branch.is_empty() || !self.bare.exists() {
@@ -157,10 +159,7 @@ impl Mirror {
 
     /// Returns why the last fetch for this reader failed, where that was a moment ago.
     pub(super) fn failed_just_now(&self, repo: &Repo, wanted: Wanted) -> Option<MirrorError> {
-        let is_recent = |at: Instant| match wanted {
-            Wanted::Since(since) if since.elapsed() < Duration::from_millis(1) => false,
-            _ => at.elapsed() < TRIED_AGAIN,
-        };
+        let is_recent = |at: Instant| !matches!(wanted, Wanted::Anew(_)) && at.elapsed() < TRIED_AGAIN;
         let state = self.state();
         let refused = state.refused.iter().find(|(reader, at, _)| reader == repo && is_recent(*at));
         let failed = state.failing.as_ref().filter(|(reader, at, _)| reader == repo && is_recent(*at));
@@ -262,7 +261,7 @@ impl Flight {
         self.repo == *repo
             && match (wanted, began) {
                 (Wanted::Any, _) | (_, None) => true,
-                (Wanted::Since(since), Some(began)) => began >= since,
+                (Wanted::Since(since) | Wanted::Anew(since), Some(began)) => began >= since,
             }
     }
 
