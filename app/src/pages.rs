@@ -2,29 +2,41 @@
 //!
 //! A page loads with the request, and is redrawn by what the live stream brings for the same view; see [`live_page`].
 
+mod app;
 mod application;
 mod applications;
 mod audit;
 mod cluster;
 mod clusters;
 mod login;
+mod matrix;
 mod menu;
 mod not_found;
 mod overview;
 mod permissions;
+mod plan;
+mod promote;
+mod repositories;
+mod rollback;
 mod sessions;
 mod tokens;
 
+pub(crate) use app::AppPage;
 pub(crate) use application::ApplicationPage;
 pub(crate) use applications::ApplicationsPage;
 pub(crate) use audit::AuditPage;
 pub(crate) use cluster::ClusterPage;
 pub(crate) use clusters::ClustersPage;
 pub(crate) use login::LoginPage;
+pub(crate) use matrix::MatrixPage;
 pub(crate) use menu::MenuPage;
 pub(crate) use not_found::NotFoundPage;
 pub(crate) use overview::OverviewPage;
 pub(crate) use permissions::PermissionsPage;
+pub(crate) use plan::PlanPage;
+pub(crate) use promote::PromotePage;
+pub(crate) use repositories::RepositoriesPage;
+pub(crate) use rollback::RollbackPage;
 pub(crate) use sessions::SessionsPage;
 pub(crate) use tokens::TokensPage;
 
@@ -133,16 +145,46 @@ where
     T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
     Answer: Future<Output = AppResult<T>> + Send + 'static,
 {
+    still_page_under(key, move |_| Bar { crumbs: crumbs(), protected: false }, load, draw)
+}
+
+/// The bar over a page.
+struct Bar {
+    crumbs: Vec<Crumb>,
+    /// Whether it concerns a protected environment.
+    protected: bool,
+}
+
+/// As [`still_page`], under a bar that tells what was loaded.
+fn still_page_under<K, T, Answer>(
+    key: impl Fn() -> K + Send + Sync + 'static,
+    bar: impl Fn(Option<&T>) -> Bar + Clone + Send + Sync + 'static,
+    load: impl Fn(K) -> Answer + Send + Sync + 'static,
+    draw: impl Fn(T) -> AnyView + Clone + Send + Sync + 'static,
+) -> AnyView
+where
+    K: Clone + PartialEq + Send + Sync + 'static,
+    T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
+    Answer: Future<Output = AppResult<T>> + Send + 'static,
+{
     let page = Resource::new_blocking(key, load);
-    let waiting = move || {
-        view! {
-            <TopBar crumbs=Signal::derive(crumbs) still=true/>
-            <Skeleton/>
+    let top = move |loaded: Option<&T>| {
+        let Bar { crumbs, protected } = bar(loaded);
+        view! { <TopBar crumbs=Signal::stored(crumbs) protected still=true/> }
+    };
+    let waiting = {
+        let top = top.clone();
+        move || {
+            view! {
+                {top(None)}
+                <Skeleton/>
+            }
         }
     };
     let draw = move || {
-        let draw = draw.clone();
+        let (draw, top) = (draw.clone(), top.clone());
         page.get().map(move |loaded| {
+            let top = top(loaded.as_ref().ok());
             let body = match loaded {
                 Ok(data) => draw(data),
                 Err(error) => view! {
@@ -153,7 +195,7 @@ where
                 .into_any(),
             };
             view! {
-                <TopBar crumbs=Signal::derive(crumbs) still=true/>
+                {top}
                 {body}
             }
         })

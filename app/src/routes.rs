@@ -17,8 +17,9 @@ use model::{
 use crate::{
     filter, matrix_query,
     pages::{
-        ApplicationPage, ApplicationsPage, AuditPage, ClusterPage, ClustersPage, LoginPage, MenuPage,
-        NotFoundPage, OverviewPage, PermissionsPage, SessionsPage, TokensPage,
+        AppPage, ApplicationPage, ApplicationsPage, AuditPage, ClusterPage, ClustersPage, LoginPage,
+        MatrixPage, MenuPage, NotFoundPage, OverviewPage, PermissionsPage, PlanPage, PromotePage,
+        RepositoriesPage, RollbackPage, SessionsPage, TokensPage,
     },
     ui::shell::{Frame, Shell},
 };
@@ -68,6 +69,16 @@ pub fn Pages() -> impl IntoView {
                 />
                 <Route path=path!("/clusters") view=ClustersPage ssr=SsrMode::Async/>
                 <Route path=path!("/clusters/:control_plane/:name") view=ClusterPage ssr=SsrMode::Async/>
+                <Route path=path!("/matrix") view=MatrixPage ssr=SsrMode::Async/>
+                <Route path=path!("/apps/:slug") view=AppPage ssr=SsrMode::Async/>
+                <Route
+                    path=path!("/apps/:slug/:environment/rollback")
+                    view=RollbackPage
+                    ssr=SsrMode::Async
+                />
+                <Route path=path!("/plans") view=PromotePage ssr=SsrMode::Async/>
+                <Route path=path!("/plans/:hash") view=PlanPage ssr=SsrMode::Async/>
+                <Route path=path!("/repositories") view=RepositoriesPage ssr=SsrMode::Async/>
                 <Route path=path!("/permissions") view=PermissionsPage ssr=SsrMode::Async/>
                 <Route path=path!("/settings/sessions") view=SessionsPage ssr=SsrMode::Async/>
                 <Route path=path!("/settings/tokens") view=TokensPage ssr=SsrMode::Async/>
@@ -110,6 +121,17 @@ pub fn app(slug: &str) -> String {
     format!("{APPS}/{}", encode(slug))
 }
 
+/// Returns the link to an app's part about one environment.
+pub fn app_environment(id: &CellId) -> String {
+    format!("{}#{}", app(&id.app), encode(&id.environment))
+}
+
+/// Returns the link to an app with the releases that `sought` matches: a commit, a version or an author.
+pub fn app_releases(slug: &str, sought: &str) -> String {
+    let pairs = if sought.is_empty() { Vec::new() } else { vec![("commit", sought.to_owned())] };
+    with_query(&app(slug), pairs)
+}
+
 /// Returns the link to what differs between two environments of an app.
 pub fn comparison(slug: &str, from: &str, to: &str) -> String {
     format!("{}?from={}&to={}#differences", app(slug), encode(from), encode(to))
@@ -125,6 +147,13 @@ pub fn rollback_to(id: &CellId, revision: &str) -> String {
     format!("{}?to={}", rollback(id), encode(revision))
 }
 
+/// As [`rollback_to`]; also whether the whole folder is meant, and whether objects that change in noise are shown.
+pub fn rollback_preview(id: &CellId, revision: &str, whole_path: bool, noise: bool) -> String {
+    let whole_path = if whole_path { "&whole=1" } else { "" };
+    let noise = if noise { "&noise=1#rendered" } else { "" };
+    format!("{}{whole_path}{noise}", rollback_to(id, revision))
+}
+
 /// Returns the link to the form that plans to bring apps from one environment to another; the apps are chosen there
 /// where none is given.
 pub fn promote(apps: &[String], from: &str, to: &str) -> String {
@@ -136,6 +165,16 @@ pub fn promote(apps: &[String], from: &str, to: &str) -> String {
 /// Returns the link to a kept plan.
 pub fn plan(hash: &str) -> String {
     format!("{PLANS}/{}", encode(hash))
+}
+
+/// Returns the link to what a kept plan changes in the objects, with those that change in nothing but noise or without.
+pub fn plan_objects(hash: &str, noise: bool) -> String {
+    format!("{}{}#rendered", plan(hash), if noise { "?noise=1" } else { "" })
+}
+
+/// Returns the link to the repositories, with the findings of one severity alone where one is given.
+pub fn repositories(severity: Option<&str>) -> String {
+    with_query(REPOSITORIES, severity.map(|it| ("severity", it.to_owned())).into_iter().collect())
 }
 
 /// Returns the link to a cluster.
@@ -206,6 +245,14 @@ mod tests {
     fn names_cannot_leave_their_segment() {
         let id = ApplicationId { control_plane: "a/b".into(), namespace: "..?".into(), name: "ü&#".into() };
         assert_eq!(application(&id), "/applications/a%2Fb/..%3F/%C3%BC%26%23");
+    }
+
+    #[test]
+    fn an_app_is_named_in_its_links_alone() {
+        let id = CellId { app: "web/app?".into(), environment: "prod eu".into() };
+        assert_eq!(app_environment(&id), "/apps/web%2Fapp%3F#prod%20eu");
+        assert_eq!(app_releases(&id.app, ""), "/apps/web%2Fapp%3F");
+        assert_eq!(app_releases("api", "a41f&b"), "/apps/api?commit=a41f%26b");
     }
 
     #[test]

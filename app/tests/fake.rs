@@ -1,5 +1,8 @@
 //! A backend without a fleet, and the router around it.
 
+mod apps;
+pub(crate) mod plans;
+
 use std::sync::{Arc, Mutex};
 
 use axum::{
@@ -35,6 +38,8 @@ use model::{
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
+pub(crate) use apps::{KnownApps, act as app_act, app, cell, mark, matrix, release};
+
 pub(crate) const NOW: Timestamp = Timestamp(1_795_617_120_000);
 
 /// What the fleet of a test holds, and what was asked of it.
@@ -55,6 +60,8 @@ pub(crate) struct Fake {
     pub(crate) synced: Mutex<Vec<SyncApplication>>,
     pub(crate) refreshed: Mutex<Vec<RefreshKind>>,
     pub(crate) snapshots: watch::Sender<u64>,
+    pub(crate) apps: KnownApps,
+    pub(crate) planned: plans::Planned,
 }
 
 impl Default for Fake {
@@ -79,6 +86,8 @@ impl Default for Fake {
             synced: Mutex::default(),
             refreshed: Mutex::default(),
             snapshots: watch::Sender::new(0),
+            apps: KnownApps::default(),
+            planned: plans::Planned::default(),
         }
     }
 }

@@ -1,6 +1,11 @@
 //! Pages, rendered by the router that serves them, over a backend that holds what the test put there.
 
 mod acts;
+mod app;
 mod audit;
 mod fake;
+mod matrix;
 mod pages;
+mod plan;
+mod repositories;
+mod rollback;

@@ -29,10 +29,10 @@ async fn the_overview_says_what_needs_a_person_and_why() {
 #[tokio::test]
 async fn the_sidebar_shows_what_exists_and_who_is_signed_in() {
     let page = Arc::new(Fake::default()).get("/clusters").await;
-    page.reads("Quarterdeck Overview Applications 4 Clusters 1 unreachable Govern Audit Permissions Settings AD admin Sign out")
+    page.reads("Quarterdeck Overview Matrix Applications 4 Clusters 1 unreachable Repositories Govern Audit Permissions Settings AD admin Sign out")
         .has(r#"aria-current="page""#)
         .has(r#"action="/auth/logout""#)
-        .reads_not("Matrix");
+        .reads_not("Doctor");
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn what_is_not_there_has_its_status_and_words() {
     for path in ["/applications/mgmt/argocd/none", "/clusters/mgmt/none", "/nowhere"] {
         assert_eq!(fleet.get(path).await.status, 404, "{path}");
     }
-    fleet.get("/nowhere").await.reads("No such page").reads("Overview Applications 4");
+    fleet.get("/nowhere").await.reads("No such page").reads("Overview Matrix Applications 4");
     fleet
         .get("/applications/mgmt/argocd/none")
         .await
@@ -216,6 +216,8 @@ async fn a_page_runs_no_script_and_no_style_but_its_own() {
         "/applications",
         "/applications/mgmt/argocd/checkout-prod?sync=1",
         "/clusters",
+        "/matrix",
+        "/apps/web-app",
         "/audit?event=e-1",
         "/login",
         "/menu",
@@ -255,6 +257,11 @@ async fn the_theme_is_that_of_the_cookie() {
 fn every_icon_exists() {
     let symbols = include_str!("../../public/icons.svg");
     let sources = [
+        include_str!("../src/pages/app.rs"),
+        include_str!("../src/pages/app/acts.rs"),
+        include_str!("../src/pages/app/differences.rs"),
+        include_str!("../src/pages/app/environments.rs"),
+        include_str!("../src/pages/app/releases.rs"),
         include_str!("../src/pages/application.rs"),
         include_str!("../src/pages/application/acts.rs"),
         include_str!("../src/pages/application/facts.rs"),
@@ -264,6 +271,12 @@ fn every_icon_exists() {
         include_str!("../src/pages/audit.rs"),
         include_str!("../src/pages/cluster.rs"),
         include_str!("../src/pages/login.rs"),
+        include_str!("../src/pages/matrix.rs"),
+        include_str!("../src/pages/matrix/filters.rs"),
+        include_str!("../src/pages/matrix/nothing.rs"),
+        include_str!("../src/pages/matrix/peek.rs"),
+        include_str!("../src/pages/matrix/selection.rs"),
+        include_str!("../src/pages/matrix/views.rs"),
         include_str!("../src/pages/menu.rs"),
         include_str!("../src/pages/overview.rs"),
         include_str!("../src/ui/empty.rs"),

@@ -9,6 +9,8 @@ const shots = [
   { name: 'application-crashing', path: pageOf('billing-dev') },
   { name: 'application-denied', path: pageOf('ledger-prod') },
   { name: 'sync-form', path: `${pageOf('web-app-prod')}?sync=1` },
+  { name: 'matrix-compact', path: '/matrix?density=compact&group=none' },
+  { name: 'matrix-empty', path: '/matrix?q=nothing-is-called-so' },
   { name: 'applications-filtered', path: '/applications?health=Degraded&health=Missing' },
   { name: 'applications-empty', path: '/applications?q=nothing-is-called-so' },
 ];

@@ -6,6 +6,8 @@ import { admin } from './settings.ts';
 /** Every page there is, by what it shows; those of a single thing show one of the lab. */
 export const pages = [
   { name: 'overview', path: '/', heading: 'Overview' },
+  { name: 'matrix', path: '/matrix', heading: 'Matrix' },
+  { name: 'app', path: '/apps/web-app', heading: 'web-app' },
   { name: 'applications', path: '/applications', heading: 'Applications' },
   { name: 'application', path: '/applications/mgmt/argocd/checkout-prod', heading: 'checkout-prod' },
   { name: 'clusters', path: '/clusters', heading: 'Clusters' },
@@ -18,6 +20,9 @@ export const pages = [
 export const stillPages = [
   { name: 'audit', path: '/audit', heading: 'Audit' },
   { name: 'permissions', path: '/permissions?resource=applications&action=sync&object=web-app-prod', heading: 'Permissions' },
+  { name: 'repositories', path: '/repositories', heading: 'Repositories' },
+  { name: 'plan a promotion', path: '/plans?apps=web-app&from=dev&to=staging', heading: 'Plan a promotion' },
+  { name: 'roll back', path: '/apps/web-app/staging/rollback', heading: 'Roll back web-app in staging' },
   { name: 'sessions', path: '/settings/sessions', heading: 'Settings' },
   { name: 'tokens', path: '/settings/tokens', heading: 'Settings' },
   { name: 'repositories', path: '/repositories', heading: 'Repositories' },

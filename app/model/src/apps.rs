@@ -127,6 +127,8 @@ pub struct Cell {
     pub reason: String,
     /// When it changed last.
     pub since: Option<Timestamp>,
+    /// Of a cell that is not live: since when what is shown was true; the oldest moment of its Applications.
+    pub stale_since: Option<Timestamp>,
     pub lag: Lag,
     /// One for each Application, in the order of their clusters.
     pub marks: Vec<Mark>,
@@ -292,7 +294,7 @@ pub struct AppDetail {
     pub slug: String,
     pub name: String,
     pub project: String,
-    /// Why these Applications are one app, e.g. "they deploy from apps/web-app of https://git.example.com/fleet.git".
+    /// Why these Applications are one app, e.g. "Its Applications deploy from apps/web-app of …".
     pub why: String,
     /// Without credentials; none where the app is told from names alone.
     pub repository: Option<String>,

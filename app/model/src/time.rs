@@ -26,9 +26,13 @@ impl Timestamp {
         }
     }
 
-    /// Returns the length of time from this moment to `end`, in words: `14 s`, `2 min 58 s`, `9 h 5 min`.
+    /// Returns the length of time from this moment to `end`, in words: `14 s`, `2 min 58 s`, `9 h 5 min`, `1 d 20 h`.
     pub fn took(self, end: Self) -> String {
         let seconds = (end.0 - self.0).max(0) / 1000;
+        if seconds >= 86_400 {
+            let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
+            return if hours == 0 { format!("{days} d") } else { format!("{days} d {hours} h") };
+        }
         match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
             (0, 0, seconds) => format!("{seconds} s"),
             (0, minutes, 0) => format!("{minutes} min"),
@@ -86,6 +90,8 @@ mod tests {
         assert_eq!(begin.took(Timestamp(178_000)), "2 min 58 s");
         assert_eq!(begin.took(Timestamp(120_000)), "2 min");
         assert_eq!(begin.took(Timestamp(32_700_000)), "9 h 5 min");
+        assert_eq!(begin.took(begin.plus_seconds(86_400 + 20 * 3600 + 59)), "1 d 20 h");
+        assert_eq!(begin.took(begin.plus_seconds(86_400 * 8)), "8 d");
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! The list of Applications: its query is the URL, and all work on it is done on the server.
 
-use std::time::Duration;
-
-use leptos::{ev::SubmitEvent, html, leptos_dom::helpers::debounce, prelude::*};
+use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{
     NavigateOptions,
@@ -25,16 +23,16 @@ use crate::{
         empty::Empty,
         icon::Icon,
         notice::Notices,
+        pager::{Pager, Place},
         rows::{row_class, row_key},
-        shell::{Crumb, FILTER_FIELD, TopBar},
+        search::SearchForm,
+        shell::{Crumb, TopBar},
         time::Age,
     },
 };
 
 /// The form that all filters belong to, wherever they stand.
 const FORM: &str = "filters";
-/// How long typing rests before the list follows.
-const TYPING: Duration = Duration::from_millis(250);
 
 /// The page of the list.
 #[component]
@@ -74,7 +72,7 @@ fn draw(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> AnyView
                     <p class="page-sub">{move || shelf.data.with(summary)}</p>
                 </div>
             </div>
-            <SearchForm shelf query/>
+            <Search shelf query/>
             <ActiveFilters query/>
             <div class="grid grid-cols-1 items-start gap-4 lg:grid-cols-[12.5rem_minmax(0,1fr)]">
                 <aside id="facets" aria-label="Filters" class="order-last min-w-0 lg:order-first">
@@ -85,7 +83,7 @@ fn draw(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> AnyView
                     <h2 id="matches" class="sr-only">"Applications that match"</h2>
                     <Rows shelf query/>
                     <Nothing shelf query/>
-                    <Pager shelf query/>
+                    <Pages shelf query/>
                 </section>
             </div>
         </main>
@@ -110,78 +108,28 @@ fn go(replace: bool) -> impl Fn(&ListApplications) + Clone + Send + std::marker:
 
 /// The search, and the form that carries all filters without JavaScript.
 #[component]
-fn SearchForm(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> impl IntoView {
-    let field = NodeRef::<html::Input>::new();
-    let searched = StoredValue::new(query.with_untracked(|query| query.q.clone()));
-    // What was typed stays; what came by a link or by going back is put into the field.
-    Effect::new(move |_| {
-        let q = query.with(|query| query.q.clone());
-        if let Some(field) = field.get().filter(|_| searched.get_value() != q) {
-            field.set_value(&q);
-            searched.set_value(q);
-        }
-    });
-    let search = move |text: String, go: &dyn Fn(&ListApplications)| {
-        let q = text.trim().to_owned();
-        searched.set_value(q.clone());
-        if query.with_untracked(|query| query.q != q) {
-            go(&ListApplications { q, page: 0, ..query.get_untracked() });
-        }
-    };
-    let type_to = go(true);
-    let mut typed = debounce(TYPING, move |text: String| search(text, &type_to));
-    let submit_to = go(false);
-    let submit = move |event: SubmitEvent| {
-        event.prevent_default();
-        if let Some(field) = field.get() {
-            search(field.value(), &submit_to);
-        }
-    };
-    let kept = move || {
-        query
-            .with(filter::order_pairs)
-            .into_iter()
-            .map(|(key, value)| view! { <input type="hidden" name=key value=value/> })
-            .collect_view()
+fn Search(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> impl IntoView {
+    let (type_to, submit_to) = (go(true), go(false));
+    let search = move |q: String, replace: bool| {
+        let query = ListApplications { q, page: 0, ..query.get_untracked() };
+        if replace { type_to(&query) } else { submit_to(&query) }
     };
     view! {
-        <form
+        <SearchForm
             id=FORM
-            role="search"
-            aria-label="Applications"
-            method="get"
+            label="Applications"
             action=routes::APPLICATIONS
-            class="mb-3 flex gap-2"
-            on:submit=submit
+            placeholder="Name, app, cluster, project, namespace, version or commit"
+            q=Memo::new(move |_| query.with(|query| query.q.clone()))
+            count=Signal::derive(move || shelf.data.with(|it| format!("{} of {}", it.matching, it.total)))
+            kept=Signal::derive(move || query.with(filter::order_pairs))
+            go=search
         >
-            <div class="search min-w-0 flex-1">
-                <Icon name="search"/>
-                <input
-                    id=FILTER_FIELD
-                    class="input h-9"
-                    type="search"
-                    name="q"
-                    aria-label="Search Applications"
-                    aria-keyshortcuts="/"
-                    placeholder="Name, app, cluster, project, namespace, version or commit"
-                    autocomplete="off"
-                    spellcheck="false"
-                    node_ref=field
-                    value=query.with_untracked(|query| query.q.clone())
-                    on:input:target=move |event| typed(event.target().value())
-                />
-                <span class="pointer-events-none absolute right-3 hidden items-center gap-1.5 text-small text-mute md:flex">
-                    {move || shelf.data.with(|it| format!("{} of {}", it.matching, it.total))}
-                    <kbd class="kbd">"/"</kbd>
-                </span>
-            </div>
-            {kept}
-            <button type="submit" class="btn h-9">"Show"</button>
             <a class="btn h-9 lg:hidden" href="#facets">
                 <Icon name="filter"/>
                 "Filters"
             </a>
-        </form>
+        </SearchForm>
     }
 }
 
@@ -528,40 +476,18 @@ fn Nothing(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> impl
 }
 
 #[component]
-fn Pager(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> impl IntoView {
-    let place = shelf.part(|it| (it.page.max(1), it.per_page.max(1), it.matching, it.rows.len() as u32));
+fn Pages(shelf: Shelf<ApplicationList>, query: Memo<ListApplications>) -> impl IntoView {
+    let place = shelf.part(|it| Place {
+        page: it.page,
+        per_page: it.per_page,
+        matching: it.matching,
+        shown: it.rows.len() as u32,
+    });
     let to = move |page: u32| routes::applications(&ListApplications { page, ..query.get() });
-    let step = move |words: String, page: Option<u32>| match page {
-        Some(page) => view! { <a class="btn btn-sm" href=to(page)>{words}</a> }.into_any(),
-        None => view! { <span class="btn btn-sm" aria-disabled="true">{words}</span> }.into_any(),
-    };
-    move || {
-        let (page, per_page, matching, shown) = place.get();
-        let first = (page - 1).saturating_mul(per_page) + 1;
-        let last = (first + shown).saturating_sub(1);
-        let left = matching.saturating_sub(last);
-        let more = if per_page < 200 && matching > per_page {
-            let query = ListApplications { page: 0, per_page: 200, ..query.get() };
-            Some(view! { <a class="link ml-2" href=routes::applications(&query)>"Show 200 per page"</a> })
-        } else {
-            None
-        };
-        (shown > 0).then(|| {
-            view! {
-                <nav
-                    class="flex flex-wrap items-center gap-2 border-t border-line px-3.5 py-2 text-small text-mute"
-                    aria-label="Pages"
-                >
-                    <span>{format!("{first} to {last} of {matching}")} {more}</span>
-                    <span class="btn-row ml-auto">
-                        {step("Before".into(), (page > 1).then(|| page - 1))}
-                        {step(
-                            if left > 0 { format!("Next {}", left.min(per_page)) } else { "Next".into() },
-                            (left > 0).then(|| page + 1),
-                        )}
-                    </span>
-                </nav>
-            }
-        })
-    }
+    let more = Signal::derive(move || {
+        let Place { per_page, matching, .. } = place.get();
+        let query = ListApplications { page: 0, per_page: 200, ..query.get() };
+        (per_page < 200 && matching > per_page).then(|| ("Show 200 per page", routes::applications(&query)))
+    });
+    view! { <Pager place to more/> }
 }

@@ -43,8 +43,10 @@ pub(crate) fn MenuPage() -> impl IntoView {
                 </div>
                 <ul class="rows">
                     {place(routes::OVERVIEW, "gauge", "Overview")}
+                    {place(routes::MATRIX, "grid", "Matrix")}
                     {place(routes::APPLICATIONS, "layers", "Applications")}
                     {place(routes::CLUSTERS, "cluster", "Clusters")}
+                    {place(routes::REPOSITORIES, "branch", "Repositories")}
                     {place(routes::PERMISSIONS, "shield", "Permissions")}
                     {place(routes::SESSIONS, "user", "Sessions")}
                     {place(routes::TOKENS, "key", "API tokens")}

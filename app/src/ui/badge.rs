@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use model::{
     Timestamp,
     application::ApplicationRow,
+    apps::CellState,
     status::{Environment, Freshness, Health, Phase, Sync},
 };
 
@@ -63,7 +64,8 @@ impl Look {
         }
     }
 
-    fn icon_class(self) -> &'static str {
+    /// Returns what its icon does: one turns.
+    pub(crate) fn icon_class(self) -> &'static str {
         if self == Self::Progressing { "turn" } else { "" }
     }
 }
@@ -98,6 +100,22 @@ impl From<Phase> for Look {
             Phase::Running | Phase::Terminating => Self::Progressing,
             Phase::Failed | Phase::Error => Self::Failed,
             Phase::Succeeded => Self::Healthy,
+        }
+    }
+}
+
+impl From<CellState> for Look {
+    fn from(state: CellState) -> Self {
+        match state {
+            CellState::Healthy => Self::Healthy,
+            CellState::Suspended => Self::Suspended,
+            CellState::OutOfSync => Self::Drift,
+            CellState::Progressing => Self::Progressing,
+            CellState::Unknown => Self::Unknown,
+            CellState::Missing => Self::Missing,
+            CellState::Stale => Self::Stale,
+            CellState::SyncFailed => Self::Failed,
+            CellState::Degraded => Self::Degraded,
         }
     }
 }
@@ -167,12 +185,8 @@ pub(crate) fn RowSync(sync: Sync, live: bool) -> impl IntoView {
 pub(crate) fn EnvironmentTag(environment: Environment) -> impl IntoView {
     match environment {
         Environment::Known { name, rank, protected, why } => {
-            let class = match (protected, rank) {
-                (true, _) => "env env-prod",
-                (false, 0) => "env env-dev",
-                (false, _) => "env env-staging",
-            };
-            view! { <span class=class title=format!("{name}, for {why}")>{name.clone()}</span> }.into_any()
+            view! { <span class=tag_class(rank, protected) title=format!("{name}, for {why}")>{name.clone()}</span> }
+                .into_any()
         }
         Environment::Contradictory { why } => {
             view! { <span class="badge text-degraded" title=why>"contradictory"</span> }.into_any()
@@ -181,6 +195,12 @@ pub(crate) fn EnvironmentTag(environment: Environment) -> impl IntoView {
             view! { <span class="badge badge-plain" title=why>"no environment"</span> }.into_any()
         }
     }
+}
+
+/// The tag of an environment of the order, where nobody asks why.
+#[component]
+pub(crate) fn StageTag(#[prop(into)] name: String, rank: u8, protected: bool) -> impl IntoView {
+    view! { <span class=tag_class(rank, protected)>{name}</span> }
 }
 
 /// A version, as a machine wrote it.
@@ -207,7 +227,16 @@ pub(crate) fn freshness_words(freshness: &Freshness, now: Timestamp) -> String {
     }
 }
 
-fn short_revision(revision: &str) -> String {
+fn tag_class(rank: u8, protected: bool) -> &'static str {
+    match (protected, rank) {
+        (true, _) => "env env-prod",
+        (false, 0) => "env env-dev",
+        (false, _) => "env env-staging",
+    }
+}
+
+/// Returns a commit by its first seven characters; anything else in full.
+pub(crate) fn short_revision(revision: &str) -> String {
     let is_commit = revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_commit { revision.chars().take(7).collect() } else { revision.to_owned() }
 }

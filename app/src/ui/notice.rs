@@ -2,7 +2,8 @@
 
 use leptos::prelude::*;
 use model::{
-    AppError, Timestamp,
+    AppError, AppResult, Timestamp,
+    operation::Outcome,
     status::{ControlPlane, Freshness, Warning},
 };
 
@@ -47,6 +48,13 @@ pub(crate) fn ErrorNote(what: &'static str, #[prop(into)] error: Signal<Option<A
             }
         })
     }
+}
+
+/// Returns the error of an act's answer.
+pub(crate) fn error_of(
+    value: impl Get<Value = Option<AppResult<Outcome>>> + Send + Sync + 'static,
+) -> Signal<Option<AppError>> {
+    Signal::derive(move || value.get().and_then(Result::err))
 }
 
 #[component]

@@ -77,8 +77,9 @@ pub(crate) fn Frame(children: Children) -> impl IntoView {
                 {children()}
             </div>
         </div>
-        <nav class="tabbar grid-cols-4" aria-label="Main, short">
+        <nav class="tabbar" aria-label="Main, short">
             <Place href=routes::OVERVIEW icon="gauge" words="Overview" path/>
+            <Place href=routes::MATRIX icon="grid" words="Matrix" path/>
             <Place href=routes::APPLICATIONS icon="layers" words="Applications" path/>
             <Place href=routes::CLUSTERS icon="cluster" words="Clusters" path/>
             <Place href=routes::MENU icon="menu" words="More" path/>
@@ -156,6 +157,7 @@ fn Sidebar(navigation: Navigation, #[prop(into)] path: Signal<String>) -> impl I
                 "Quarterdeck"
             </div>
             <SideLink href=routes::OVERVIEW icon="gauge" words="Overview" path/>
+            <SideLink href=routes::MATRIX icon="grid" words="Matrix" path/>
             <SideLink href=routes::APPLICATIONS icon="layers" words="Applications" path>
                 <span class="side-count">{navigation.applications}</span>
             </SideLink>
@@ -170,6 +172,7 @@ fn Sidebar(navigation: Navigation, #[prop(into)] path: Signal<String>) -> impl I
                         }
                     })}
             </SideLink>
+            <SideLink href=routes::REPOSITORIES icon="branch" words="Repositories" path/>
             <p class="side-group">"Govern"</p>
             {navigation
                 .may_read_record
@@ -352,7 +355,8 @@ fn is_here(path: &str, href: &str) -> bool {
     if href == routes::OVERVIEW {
         path == href
     } else {
-        path == href || path.starts_with(&format!("{href}/"))
+        let under = |href: &str| path == href || path.starts_with(&format!("{href}/"));
+        under(href) || (href == routes::MATRIX && under(routes::APPS))
     }
 }
 

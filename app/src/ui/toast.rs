@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
+use model::{AppResult, operation::Outcome};
 
 use super::icon::Icon;
 
@@ -44,6 +45,16 @@ impl Toasts {
     fn dismiss(self, id: u32) {
         self.shown.update(|shown| shown.retain(|toast| toast.id != id));
     }
+}
+
+/// Shows what came of an act; what was refused is told elsewhere.
+pub(crate) fn tell(value: impl Get<Value = Option<AppResult<Outcome>>> + 'static) {
+    let toasts = Toasts::take();
+    Effect::new(move |_| {
+        if let (Some(Ok(outcome)), Some(toasts)) = (value.get(), toasts) {
+            toasts.show(outcome.sentence);
+        }
+    });
 }
 
 /// Where toasts appear; announced by screen readers.

@@ -13,7 +13,7 @@ use engine::{
     metrics::Metrics,
     render::{
         Capabilities, DiffLimits, Mask, Renderer, Replaced, Request, Settings, SourceSpec, difference,
-        sandbox,
+        sandbox::{self, Bounds},
     },
 };
 use git2::{FileMode, Repository, Signature, build::TreeUpdateBuilder};
@@ -31,7 +31,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn measure() -> Result<(), Box<dyn std::error::Error>> {
     let place = tempfile::tempdir()?;
     let repository = Repository::init_bare(place.path().join("repository.git"))?;
-    let settings = Settings { place: place.path().to_owned(), ..Settings::default() };
+    // Beside other work a rendering takes longer than it may in life.
+    let bounds = Bounds { time: Duration::from_secs(120), ..Bounds::default() };
+    let settings = Settings { place: place.path().to_owned(), bounds, ..Settings::default() };
     let renderer = Renderer::new(settings, Mask::new([1; 32]), Metrics::default())?;
     let mut out = stdout();
     writeln!(

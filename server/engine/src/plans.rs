@@ -7,7 +7,7 @@ mod rendered;
 mod states;
 mod store;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use git2::Oid;
 use model::{
@@ -32,9 +32,10 @@ use crate::{
         index::{Index, Row, Snapshot},
     },
     git::{
+        self,
         layout::discover,
         mirror::{MirrorError, MirrorPath},
-        plan::{self, AppAsk, History, PlanError, Planned, Promotion, RollbackAsk, Walk},
+        plan::{self, AppAsk, History, PlanError, Planned, Promotion, RollbackAsk},
         remote,
         rules::Rules,
         tree::{Tree, TreeError},
@@ -46,8 +47,8 @@ use crate::{
 /// How old what was fetched may be when a plan is made, and when one is only looked at.
 const FRESH_TO_MAKE: Duration = Duration::from_secs(5);
 const FRESH_TO_LOOK: Duration = Duration::from_secs(30);
-/// How many commits one question to the history walks through.
-const MOST_COMMITS: usize = 20_000;
+/// The program that tells the history of files.
+const GIT: &str = "git";
 
 /// Makes plans; a cheap handle.
 #[derive(Clone)]
@@ -308,7 +309,7 @@ fn with_facts<T>(
 ) -> Result<T, Unplanned> {
     let repository = mirror.open()?;
     let tree = Tree::at(&repository, &head.to_string())?;
-    let history = Walk::new(&repository, MOST_COMMITS);
+    let history = git::history::History::new(Path::new(GIT), mirror.path());
     // The background has mostly been at this commit before.
     if let Some(facts) = facts.filter(|facts| facts.head == head) {
         return work(&tree, facts, &history);
@@ -384,7 +385,7 @@ fn app_ask(facts: &Facts, app: &fleet::AskedApp, ask: &AskPromotion) -> Result<A
     })
 }
 
-fn base_path_of<'a>(facts: &'a Facts, rows: &[Arc<Row>]) -> Option<&'a str> {
+fn base_path_of<'a>(facts: &'a Facts, rows: &'a [Arc<Row>]) -> Option<&'a str> {
     rows.iter().find_map(|row| facts.place_of(row)).map(|(app, _)| app.base_path.as_str())
 }
 

@@ -24,8 +24,8 @@ mod tool;
 
 use std::{
     collections::BTreeMap,
-    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
+    os::unix::fs::DirBuilderExt as _,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -159,11 +159,7 @@ impl Renderer {
     /// # Errors
     /// A place where no folder can be made.
     pub fn new(settings: Settings, mask: Mask, metrics: Metrics) -> Result<Self, NotRendered> {
-        let place = tempfile::Builder::new()
-            .prefix("quarterdeck-render-")
-            .permissions(PermissionsExt::from_mode(0o700))
-            .tempdir_in(&settings.place)
-            .map_err(no_place)?;
+        let place = tool::own_folder(&settings.place, "quarterdeck-render-").map_err(no_place)?;
         let kept = Cache::builder()
             .max_capacity(settings.kept)
             .weigher(|_, rendered: &Arc<Rendered>| rendered.weight())
@@ -236,11 +232,7 @@ impl Inner {
         ready: &Ready,
         handle: &Handle,
     ) -> Result<Vec<Value>, NotRendered> {
-        let root = tempfile::Builder::new()
-            .prefix("tree-")
-            .permissions(PermissionsExt::from_mode(0o700))
-            .tempdir_in(self.place.path())
-            .map_err(no_place)?;
+        let root = tool::own_folder(self.place.path(), "tree-").map_err(no_place)?;
         ready.put_into(root.path()).map_err(no_place)?;
         std::fs::DirBuilder::new().mode(0o700).create(root.path().join(TREE)).map_err(no_place)?;
         files.write(&prepared.chosen, &root.path().join(TREE))?;

@@ -393,7 +393,9 @@ fn sources_of(snapshot: &Snapshot, followed: &Followed) -> Vec<ApplicationSource
 pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, MirrorError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| MirrorError::Broken { why: error.to_string() })
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| MirrorError::Interrupted { url: error.to_string() })
 }
 
 impl From<MirrorError> for Error {

@@ -139,8 +139,8 @@ impl Hostile {
                 1 => self.deep(random)?,
                 _ => self.folder(random, 0)?,
             };
-            let who = Signature::new("e\nve", "e@quarterdeck.test", &Time::new(random.random(), 0));
-            let who = who.or_else(|_| Signature::new("eve", "e@quarterdeck.test", &Time::new(0, 0)))?;
+            let time = Time::new(random.random_range(0..4_000_000_000), random.random_range(-900..900));
+            let who = Signature::new("e\u{1b}[31mve", "e@quarterdeck.test", &time)?;
             let parents: Vec<_> =
                 parent.map(|it| self.git.find_commit(it)).transpose()?.into_iter().collect();
             let parents: Vec<_> = parents.iter().collect();
@@ -193,8 +193,13 @@ impl Hostile {
 
     /// As raw bytes: Git's own tools would refuse such names.
     fn write(&self, mut entries: Vec<(Vec<u8>, (&str, Oid))>) -> Result<Oid, git2::Error> {
-        entries.sort();
-        entries.dedup_by(|a, b| a.0 == b.0);
+        // Git's order, or nothing would be found in it: folders as if their names ended with a slash.
+        let key = |(name, (mode, _)): &(Vec<u8>, (&str, Oid))| {
+            name.iter().copied().chain((*mode == "40000").then_some(b'/')).collect::<Vec<_>>()
+        };
+        entries.sort_by_key(key);
+        let mut names = std::collections::HashSet::new();
+        entries.retain(|(name, _)| names.insert(name.clone()));
         let mut bytes = Vec::new();
         for (name, (mode, id)) in entries {
             bytes.extend_from_slice(mode.as_bytes());
@@ -248,7 +253,7 @@ fn check(tree: &Tree<'_>, found: &Found) -> Result<(), String> {
             let files =
                 place.files.iter().map(|(_, path)| path).chain(place.carriers.iter().map(|it| &it.file));
             for path in files {
-                hold(is_inside(path), "no path leaves the repository")?;
+                hold(is_inside(path), &format!("{path:?} stays in the repository"))?;
                 hold(tree.read(path).is_ok(), &format!("{path:?} is a file that can be read"))?;
             }
             hold(place.folder.as_deref().is_none_or(is_inside), "no folder leaves the repository")?;

@@ -175,7 +175,7 @@ fn helm_values_are_found_beside_and_below_a_chart_and_carry_what_rules_list() {
     assert_eq!(
         shown(&found),
         [
-            "api charts/api: dev prod prod[eu]",
+            "api charts/api: dev prod[eu]",
             "job job: prod staging",
             "mail mail: dev",
             "remote remote: dev prod",
@@ -230,7 +230,7 @@ fn applications_of_charts_are_apps_whose_versions_travel_by_a_rule() {
         ["Application of redis clusters/dev/applications.yaml spec.sources[0].targetRevision"]
     );
     assert!(
-        told(&found, "clusters/dev/odd-prod.yaml").contains("its path holds prod and dev"),
+        told(&found, "clusters/dev/odd-prod.yaml").contains("its path holds dev and prod"),
         "{:?}",
         found.not_understood
     );

@@ -9,7 +9,7 @@ mod repo;
 mod rollback;
 mod trains;
 
-use engine::git::plan::{AppAsk, PlanError, Planned};
+use engine::git::plan::AppAsk;
 
 use repo::{Repo, moves};
 

@@ -100,7 +100,11 @@ impl House {
         let (order, words) = (environments.all(), environments.words());
         let (index, indexer) =
             Index::new([("lab".to_owned(), plane)], environments, AppRules::default(), metrics.clone());
-        let settings = MirrorSettings { allow_files: true, ..MirrorSettings::new(folder.join("mirrors")) };
+        // By a link, so that a test can take it away.
+        let git = folder.join("git");
+        std::os::unix::fs::symlink(program("git"), &git).expect("a link");
+        let settings =
+            MirrorSettings { allow_files: true, git, ..MirrorSettings::new(folder.join("mirrors")) };
         let mirrors =
             Mirrors::new(settings, std::sync::Arc::new(NoCredentials), metrics.clone(), tasks.clone());
         let rules = Rules { environments: words, ..Rules::default() };
@@ -210,6 +214,12 @@ impl House {
         let ask = promotion(apps, from, to);
         self.planner.make_and_keep(&admin(), ask).await.expect("a plan")
     }
+}
+
+/// Where a program is, by `PATH`.
+fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").expect("a PATH");
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|it| it.is_file()).expect(name)
 }
 
 fn promotion(apps: &[&str], from: &str, to: &str) -> AskPlan {
@@ -375,6 +385,8 @@ async fn a10_who_may_not_see_an_app_learns_of_no_plan_with_it() {
     assert!(matches!(answer(hidden.expect_err("is hidden")), AppError::NotFound { .. }));
     let asked = house.planner.preview(&person("devs"), promotion(&["web"], "staging", "prod")).await;
     assert!(matches!(answer(asked.expect_err("is hidden")), AppError::NotFound { .. }));
+    let seen = house.planner.index.load().seen_by(&person("ops"));
+    assert_eq!(seen.rows.len(), 3, "{:?}", seen.slugs);
     let shown = house.planner.find(&person("ops"), &made.plan.hash).await.expect("may see both");
     assert_eq!(shown.denied.as_deref(), Some("needs applications/sync"), "and may not carry it out");
 }
@@ -409,7 +421,7 @@ async fn r13_the_earlier_states_are_told_with_how_they_went_and_can_be_restored(
     assert_eq!(versions, [Some("1.5.0"), Some("1.4.0")], "{:?}", states.note);
     assert!(matches!(states.states[0].ran, Ran::Now { .. }));
     assert_eq!(states.states[1].commit.id, good.to_string());
-    assert_eq!(states.states[1].moves[0].after.as_deref(), Some("1.4.0"));
+    assert_eq!(states.states[1].moves[0].after.as_deref(), Some("\"1.4.0\""));
     let ask = AskPlan::Rollback(AskRollback {
         app: "web".into(),
         environment: "prod".into(),
@@ -426,7 +438,7 @@ async fn b15_two_environments_are_compared_with_what_is_expected_to_differ_apart
     let house = House::new().await;
     let compared = house.planner.compare(&admin(), "web", "staging", "prod").await.expect("compares");
     let travels: Vec<_> = compared.travels.iter().map(|it| (it.from.as_deref(), it.to.as_deref())).collect();
-    assert_eq!(travels, [(Some("1.5.0"), Some("1.4.0"))]);
+    assert_eq!(travels, [(Some("\"1.5.0\""), Some("\"1.4.0\""))], "as the files have them");
     assert!(compared.expected.iter().any(|it| it.field.as_deref() == Some("namespace")), "{compared:?}");
     assert!(compared.unlisted.is_empty(), "{:?}", compared.unlisted);
 }
@@ -435,12 +447,14 @@ async fn b15_two_environments_are_compared_with_what_is_expected_to_differ_apart
 async fn a_repository_that_does_not_answer_is_planned_on_as_it_was_and_said_so() {
     let house = House::new().await;
     fetched(&house).await;
-    std::fs::rename(house.folder.join("remote.git"), house.folder.join("gone.git")).expect("moves");
+    std::fs::remove_file(house.folder.join("git")).expect("goes");
     let row = house.planner.index.load().rows[0].clone();
     assert!(house.planner.repositories.fresh(&row, Duration::ZERO).await.is_err());
     let ask = promotion(&["web"], "dev", "staging");
     let detail = house.planner.preview(&admin(), ask).await.expect("a plan");
     assert_eq!(detail.plan.rows[0].outcome, RowOutcome::Moves);
+    let said = |it: &String| it.starts_with("The repository could not be fetched just now");
+    assert!(detail.plan.warnings.iter().any(said), "{:?}", detail.plan.warnings);
     house.tasks.shutdown().await;
     house.db.close().await;
 }

@@ -5,7 +5,6 @@ mod words;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
 use engine::git::{
     layout,
@@ -13,7 +12,9 @@ use engine::git::{
     rules::Rules,
     tree::{self, Tree},
 };
-use model::plan::Plan;
+use model::plan::{AskPlan, AskPromotion, AskRollback, Plan, PlanDetail};
+
+use super::remote::Remote;
 
 /// So many commits of a clone are looked at for one question.
 const MOST_COMMITS: usize = 50_000;
@@ -68,9 +69,11 @@ pub struct Rollback {
 /// Where the repository is, and how the plan is printed.
 #[derive(Args)]
 struct Source {
-    /// A clone, or a bare repository.
+    /// A clone, or a bare repository: neither a server nor a cluster is asked then.
     #[arg(long, value_name = "PATH")]
     repo: Option<PathBuf>,
+    #[command(flatten)]
+    remote: Remote,
     /// The branch, tag or commit to plan on.
     #[arg(long, default_value = "HEAD")]
     revision: String,
@@ -97,14 +100,35 @@ impl Command {
             Self::Promote(it) => &it.source,
             Self::Rollback(it) => &it.source,
         };
-        let repo = source.repo.as_ref().context("name a clone with --repo PATH")?;
-        let plan = self.of_clone(repo, &source.revision)?;
+        let plan = match &source.repo {
+            Some(repo) => self.of_clone(repo, &source.revision)?,
+            None => source.remote.post::<PlanDetail>("/plans", &self.asked())?.plan,
+        };
         let text = match source.format {
             _ if source.patch => plan.files.iter().map(|file| file.patch.as_str()).collect(),
             Format::Json => serde_json::to_string_pretty(&plan)?,
             Format::Text => words::of(&plan)?,
         };
         Ok((text.trim_end_matches('\n').to_owned(), !plan.is_empty()))
+    }
+
+    /// What a Quarterdeck is asked for.
+    fn asked(&self) -> AskPlan {
+        match self {
+            Self::Promote(it) => AskPlan::Promote(AskPromotion {
+                apps: it.apps.clone(),
+                from: it.from.clone(),
+                to: it.to.clone(),
+                overwrite: if it.overwrite { it.apps.clone() } else { Vec::new() },
+                take_latest: Vec::new(),
+            }),
+            Self::Rollback(it) => AskPlan::Rollback(AskRollback {
+                app: it.app.clone(),
+                environment: it.env.clone(),
+                revision: it.to.clone(),
+                whole_path: it.whole_path,
+            }),
+        }
     }
 
     fn of_clone(&self, repo: &std::path::Path, revision: &str) -> anyhow::Result<Plan> {

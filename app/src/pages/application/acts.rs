@@ -2,9 +2,7 @@
 
 use leptos::{html, prelude::*};
 use model::{
-    AppResult,
     application::{ApplicationDetail, ApplicationId},
-    operation::Outcome,
     status::Environment,
 };
 
@@ -15,8 +13,8 @@ use crate::{
     ui::{
         form::{IdFields, SubmitButton},
         icon::Icon,
-        notice::ErrorNote,
-        toast::Toasts,
+        notice::{ErrorNote, error_of},
+        toast::tell,
     },
 };
 
@@ -138,20 +136,4 @@ pub(super) fn TerminateForm(
             </ActionForm>
         </details>
     }
-}
-
-/// Returns the error of an act's answer.
-pub(super) fn error_of(
-    value: impl Get<Value = Option<AppResult<Outcome>>> + Send + Sync + 'static,
-) -> Signal<Option<model::AppError>> {
-    Signal::derive(move || value.get().and_then(Result::err))
-}
-
-fn tell(value: impl Get<Value = Option<AppResult<Outcome>>> + 'static) {
-    let toasts = Toasts::take();
-    Effect::new(move |_| {
-        if let (Some(Ok(outcome)), Some(toasts)) = (value.get(), toasts) {
-            toasts.show(outcome.sentence);
-        }
-    });
 }

@@ -10,10 +10,7 @@ use model::{
     operation::{ResourceRef, SyncPreview},
 };
 
-use super::{
-    acts::{Acts, error_of},
-    facts::window_words,
-};
+use super::{acts::Acts, facts::window_words};
 use crate::{
     api::preview_sync,
     routes,
@@ -22,7 +19,7 @@ use crate::{
         empty::Failure,
         form::{IdFields, SubmitButton},
         icon::Icon,
-        notice::ErrorNote,
+        notice::{ErrorNote, error_of},
     },
 };
 

@@ -11,9 +11,9 @@ use std::{
 
 /// How much of it there is.
 #[derive(Clone, Copy, Debug)]
-pub struct Shape {
-    pub apps: usize,
-    pub commits: usize,
+pub(crate) struct Shape {
+    pub(crate) apps: usize,
+    pub(crate) commits: usize,
 }
 
 /// 5,000 overlays (and one more), 20,000 commits.
@@ -33,7 +33,7 @@ const PACE: u64 = 1800;
 ///
 /// # Errors
 /// `git` that is missing or fails.
-pub fn generate(folder: &Path, shape: Shape) -> io::Result<()> {
+pub(crate) fn generate(folder: &Path, shape: Shape) -> io::Result<()> {
     git(folder, &["init", "--quiet", "--bare", "--initial-branch=main"], None)?;
     git(folder, &["fast-import", "--quiet"], Some((shape, 0..shape.commits)))
 }
@@ -42,7 +42,7 @@ pub fn generate(folder: &Path, shape: Shape) -> io::Result<()> {
 ///
 /// # Errors
 /// As [`generate`].
-pub fn commit_once(folder: &Path, shape: Shape, number: usize) -> io::Result<()> {
+pub(crate) fn commit_once(folder: &Path, shape: Shape, number: usize) -> io::Result<()> {
     git(folder, &["fast-import", "--quiet"], Some((shape, number..number + 1)))
 }
 
@@ -53,8 +53,9 @@ fn git(folder: &Path, arguments: &[&str], stream: Option<(Shape, std::ops::Range
         && let Some((shape, commits)) = stream
     {
         let mut out = BufWriter::new(pipe);
+        let first = commits.start;
         for number in commits {
-            write_commit(&mut out, shape, number)?;
+            write_commit(&mut out, shape, number, number == first)?;
         }
         out.flush()?;
     }
@@ -62,7 +63,7 @@ fn git(folder: &Path, arguments: &[&str], stream: Option<(Shape, std::ops::Range
     if status.success() { Ok(()) } else { Err(io::Error::other(format!("git {arguments:?}: {status}"))) }
 }
 
-fn write_commit(out: &mut impl Write, shape: Shape, number: usize) -> io::Result<()> {
+fn write_commit(out: &mut impl Write, shape: Shape, number: usize, is_first: bool) -> io::Result<()> {
     let chance = scattered(number as u64);
     let app = (chance >> 16) as usize % shape.apps;
     let author = AUTHORS[(chance >> 8) as usize % AUTHORS.len()];
@@ -81,8 +82,8 @@ fn write_commit(out: &mut impl Write, shape: Shape, number: usize) -> io::Result
         "commit refs/heads/main\nauthor {who}\ncommitter {who}\ndata {}\n{subject}",
         subject.len()
     )?;
-    if number > 0 {
-        // The first of a later stream goes on from what is there.
+    if number > 0 && is_first {
+        // A later stream goes on from what is there.
         writeln!(out, "from refs/heads/main^0")?;
     }
     if number == 0 {

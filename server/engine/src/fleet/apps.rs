@@ -217,7 +217,7 @@ impl NamePattern {
         splits
             .filter(|(app, environment)| !app.is_empty() && environments.is_environment(environment))
             .map(|(app, _)| app.to_owned())
-            .next_back()
+            .last()
     }
 }
 

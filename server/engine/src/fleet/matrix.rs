@@ -132,8 +132,16 @@ fn cell(snapshot: &Snapshot, rows: &[&Arc<Row>], lag: Lag, now: Timestamp) -> Ce
         state: worst.map_or(CellState::Unknown, |row| state_of(snapshot, row)),
         reason: worst.map_or_else(String::new, |row| view::reason(snapshot, row, now)),
         since: worst.and_then(|row| row.changed_at),
+        stale_since: rows.iter().filter_map(|row| stale_since(snapshot, row)).min(),
         lag,
         marks: marks.collect(),
+    }
+}
+
+fn stale_since(snapshot: &Snapshot, row: &Row) -> Option<Timestamp> {
+    match snapshot.freshness(row) {
+        Freshness::Stale { since, .. } | Freshness::Unreachable { since, .. } => Some(*since),
+        Freshness::Live | Freshness::Connecting => None,
     }
 }
 

@@ -19,6 +19,7 @@ mod helm;
 mod kustomize;
 mod patterns;
 mod plain;
+mod readers;
 mod shelf;
 mod sketch;
 pub(in crate::git) mod words;
@@ -34,9 +35,10 @@ use super::{
     tree::{Tree, TreeError},
 };
 
+pub use self::readers::read_by;
 pub(in crate::git) use self::{
     applications::below,
-    kustomize::{KUSTOMIZATIONS, references},
+    kustomize::{KUSTOMIZATIONS, LISTS, references},
     plain::contains,
 };
 

@@ -37,6 +37,8 @@ pub struct ApplicationSource {
 
 /// Finds the faults of a repository, the worst first.
 ///
+/// Of the rules only the words of environments matter here: with or without those of the repository itself.
+///
 /// `applications` are those of the fleet that come from this repository; for a plain clone there are none, and those
 /// whose manifests are in the repository are looked at alone.
 pub fn lint(
@@ -47,7 +49,7 @@ pub fn lint(
 ) -> Vec<Finding> {
     let mut reading = Reading::of(tree, rules);
     let mut report = Report::default();
-    layouts::check(&reading, found, rules, &mut report);
+    layouts::check(&reading, found, &mut report);
     kustomizations::check(&mut reading, found, &mut report);
     manifests::check(&mut reading, found, &mut report);
     applications::check(&mut reading, found, applications, &mut report);

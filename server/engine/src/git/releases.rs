@@ -18,7 +18,7 @@ use model::Timestamp;
 use self::walk::{Watch, Watched};
 use super::{
     edit::Image,
-    layout::{App, Found, What, complete},
+    layout::{App, Found, complete},
     tree::{Tree, TreeError},
 };
 
@@ -51,8 +51,17 @@ pub struct Releases {
 #[derive(Clone, Debug)]
 struct Series {
     region: Option<String>,
+    /// What is watched by paths alone, and with what contents tell.
+    listed: Vec<Watched>,
     watched: Vec<Watched>,
     entries: Vec<ReleaseEntry>,
+}
+
+/// A place, and what of it tells versions.
+struct Listed {
+    environment: String,
+    region: Option<String>,
+    files: Vec<Watched>,
 }
 
 /// What was asked for from a commit on.
@@ -86,7 +95,10 @@ impl Releases {
         found: &Found,
         limits: Limits,
     ) -> Result<Self, TreeError> {
-        let mut releases = Self::of_places(repository, head, found, limits)?;
+        let nothing = Self { head, is_whole: true, limits, series: Vec::new(), places: BTreeMap::new() };
+        let Some(mut releases) = nothing.with_places(repository, head, found, None)? else {
+            return Ok(nothing);
+        };
         let history = walk::first_parents(repository, head, None, limits.commits)?;
         releases.is_whole = history.before.is_none();
         releases.take(repository, &history)?;
@@ -98,16 +110,16 @@ impl Releases {
     /// # Errors
     /// As [`Self::read`].
     pub fn extend(&mut self, repository: &Repository, head: Oid, found: &Found) -> Result<(), TreeError> {
-        let mut next = Self::of_places(repository, head, found, self.limits)?;
         let history = walk::first_parents(repository, head, Some(self.head), self.limits.commits)?;
-        let goes_on = history.before == Some(self.head) && next.take_over(self, repository)?;
-        if !goes_on {
-            *self = Self::read(repository, head, found, self.limits)?;
-            return Ok(());
+        if history.before == Some(self.head) {
+            let before = Tree::at(repository, &self.head.to_string())?;
+            if let Some(mut next) = self.with_places(repository, head, found, Some(&before))? {
+                next.take(repository, &history)?;
+                *self = next;
+                return Ok(());
+            }
         }
-        next.is_whole = self.is_whole;
-        next.take(repository, &history)?;
-        *self = next;
+        *self = Self::read(repository, head, found, self.limits)?;
         Ok(())
     }
 
@@ -147,45 +159,58 @@ impl Releases {
         self.len() == 0
     }
 
-    fn of_places(
+    /// The places of a head, with what is known of them; none where one was there before and nothing is known of it.
+    fn with_places(
+        &self,
         repository: &Repository,
         head: Oid,
         found: &Found,
-        limits: Limits,
-    ) -> Result<Self, TreeError> {
+        before: Option<&Tree<'_>>,
+    ) -> Result<Option<Self>, TreeError> {
         let tree = Tree::at(repository, &head.to_string())?;
-        let (mut series, mut places) = (Vec::new(), BTreeMap::new());
+        let mut next = Self {
+            head,
+            is_whole: self.is_whole,
+            limits: self.limits,
+            series: Vec::new(),
+            places: BTreeMap::new(),
+        };
         for app in &found.apps {
-            let mut app = app.clone();
-            complete(&tree, &mut app);
-            for (environment, at, watched) in watched_of(app) {
-                let known: &mut Vec<usize> = places.entry(environment).or_default();
-                known.push(series.len());
-                series.push(Series { region: at, watched, entries: Vec::new() });
+            let listed = listed_of(app);
+            let is_same = before.is_some_and(|it| is_same_folder(it, &tree, &app.base_path));
+            let known: Vec<_> = listed.iter().map(|it| self.known(app, it)).collect();
+            // Contents are read only where something changed.
+            let watched = match is_same && known.iter().all(Option::is_some) {
+                true => known.iter().flatten().map(|it| it.watched.clone()).collect(),
+                false => {
+                    let mut app = app.clone();
+                    complete(&tree, &mut app);
+                    listed_of(&app).into_iter().map(|it| it.files).collect::<Vec<_>>()
+                }
+            };
+            for ((listed, known), watched) in listed.into_iter().zip(known).zip(watched) {
+                let series = match known.filter(|it| are_alike(&it.watched, &watched)) {
+                    Some(known) => known.clone(),
+                    None if before.is_some_and(|it| watched.iter().any(|file| it.has(&file.path))) => {
+                        return Ok(None);
+                    }
+                    None => {
+                        Series { region: listed.region, listed: listed.files, watched, entries: Vec::new() }
+                    }
+                };
+                let key = (app.base_path.clone(), listed.environment);
+                next.places.entry(key).or_default().push(next.series.len());
+                next.series.push(series);
             }
         }
-        Ok(Self { head, is_whole: true, limits, series, places })
+        Ok(Some(next))
     }
 
-    /// Takes what an older reading knows of the same places. Whether it knows all that there was.
-    fn take_over(&mut self, older: &Self, repository: &Repository) -> Result<bool, TreeError> {
-        let before = Tree::at(repository, &older.head.to_string())?;
-        for (key, places) in &self.places {
-            let known = older.places.get(key).map(Vec::as_slice).unwrap_or_default();
-            for at in places {
-                let series = &mut self.series[*at];
-                let same = known
-                    .iter()
-                    .map(|it| &older.series[*it])
-                    .find(|it| it.region == series.region && it.is_alike(series));
-                match same {
-                    Some(same) => series.clone_from(same),
-                    None if series.watched.iter().any(|it| before.has(&it.path)) => return Ok(false),
-                    None => {}
-                }
-            }
-        }
-        Ok(true)
+    /// What is known of a place that is listed alike.
+    fn known(&self, app: &App, listed: &Listed) -> Option<&Series> {
+        let places = self.places.get(&(app.base_path.clone(), listed.environment.clone()))?;
+        let mut series = places.iter().map(|at| &self.series[*at]);
+        series.find(|it| it.region == listed.region && are_alike(&it.listed, &listed.files))
     }
 
     fn take(&mut self, repository: &Repository, history: &walk::History) -> Result<(), TreeError> {
@@ -196,14 +221,6 @@ impl Releases {
 }
 
 impl Series {
-    /// Whether the same carriers are watched.
-    fn is_alike(&self, other: &Self) -> bool {
-        let parts = |series: &Self| -> Vec<_> {
-            series.watched.iter().map(|it| (it.path.clone(), it.what.clone())).collect()
-        };
-        parts(self) == parts(other)
-    }
-
     fn push(&mut self, entry: ReleaseEntry, most: usize) {
         let is_new = match self.entries.last() {
             Some(last) => last.images != entry.images || last.version != entry.version,
@@ -219,17 +236,26 @@ impl Series {
     }
 }
 
-/// What is to be watched of an app, by environment and region.
-fn watched_of(app: App) -> Vec<((String, String), Option<String>, Vec<Watched>)> {
-    let mut all = Vec::new();
-    for (environment, places) in app.places {
-        for place in places {
-            let carriers = place.carriers.into_iter().filter(|it| it.what != What::File);
-            let watched = carriers.filter_map(|it| Watched::of(it.file, it.what)).collect();
-            all.push(((app.base_path.clone(), environment.clone()), place.region, watched));
-        }
-    }
-    all
+fn listed_of(app: &App) -> Vec<Listed> {
+    let places =
+        app.places.iter().flat_map(|(environment, places)| places.iter().map(move |it| (environment, it)));
+    let listed = places.map(|(environment, place)| Listed {
+        environment: environment.clone(),
+        region: place.region.clone(),
+        files: place.carriers.iter().filter_map(Watched::of).collect(),
+    });
+    listed.collect()
+}
+
+/// Whether the same fields of the same files are watched.
+fn are_alike(left: &[Watched], right: &[Watched]) -> bool {
+    left.len() == right.len() && left.iter().zip(right).all(|(a, b)| a.path == b.path && a.what == b.what)
+}
+
+/// Whether nothing changed in an app's folder; that of Applications or of a pattern is none.
+fn is_same_folder(before: &Tree<'_>, after: &Tree<'_>, path: &str) -> bool {
+    let (before, after) = (before.id_of(path), after.id_of(path));
+    before.is_some() && before == after
 }
 
 #[cfg(test)]

@@ -106,6 +106,11 @@ impl<'r> Tree<'r> {
         self.commit
     }
 
+    /// Returns the id of all of its files: what is read of them may be kept by it.
+    pub fn root(&self) -> Oid {
+        self.root.id()
+    }
+
     /// Returns the repository that it belongs to.
     pub fn repository(&self) -> &'r Repository {
         self.repository
@@ -116,11 +121,6 @@ impl<'r> Tree<'r> {
         let touch = Touch::of(&self.repository.find_commit(commit).ok()?, None);
         let Touch { commit, subject, author, at, .. } = touch;
         Some(CommitRef { id: commit.to_string(), subject, author, at })
-    }
-
-    /// Returns the id of all of its files: what is read of them may be kept by it.
-    pub fn root(&self) -> Oid {
-        self.root.id()
     }
 
     /// Reads a file.
@@ -197,7 +197,15 @@ impl<'r> Tree<'r> {
 
     /// Returns whether something is at a path, of which nothing is read.
     pub fn has(&self, path: &str) -> bool {
-        check(path).is_ok() && self.root.get_path(Path::new(path)).is_ok()
+        self.id_of(path).is_some()
+    }
+
+    /// Returns the id of the file or folder at a path; none where nothing is there, or a link.
+    pub fn id_of(&self, path: &str) -> Option<Oid> {
+        check(path).ok()?;
+        let entry = self.root.get_path(Path::new(path)).ok()?;
+        refuse_links(path, entry.filemode()).ok()?;
+        Some(entry.id())
     }
 
     /// Returns all files below a folder, in the order of their paths, and what else is there, each with a sentence.
@@ -262,7 +270,9 @@ impl<'r> Tree<'r> {
             *left = left.checked_sub(1).ok_or(TreeError::TooMany)?;
             let Ok(name) = entry.name() else { continue };
             let path = join(path, name);
-            if let Err(error) = refuse_links(&path, entry.filemode()) {
+            if let Err(error) = check_name(name, &path) {
+                found.1.push(error);
+            } else if let Err(error) = refuse_links(&path, entry.filemode()) {
                 found.1.push(error);
             } else if path.matches('/').count() >= DEEPEST {
                 found.1.push(TreeError::TooDeep { path });
@@ -315,6 +325,17 @@ fn check(path: &str) -> Result<(), TreeError> {
         Some("") => refuse("it begins or ends with a slash, or has two in a row"),
         Some(_) => refuse("it has a part . or .."),
         None => Ok(()),
+    }
+}
+
+/// A name of an entry, which Git's own tools would not have written with a slash.
+fn check_name(name: &str, path: &str) -> Result<(), TreeError> {
+    let refuse = |why| Err(TreeError::Path { path: path.to_owned(), why });
+    match check(name) {
+        Err(TreeError::Path { why, .. }) => refuse(why),
+        _ if name.contains('/') => refuse("a name in it has a slash"),
+        _ if name.eq_ignore_ascii_case(".git") => refuse("a name in it is .git"),
+        other => other,
     }
 }
 

@@ -159,8 +159,11 @@ impl Push {
 /// The deliveries of the last minutes.
 #[derive(Debug, Default)]
 pub struct Deliveries {
-    seen: Mutex<VecDeque<(Instant, [u8; 32], Option<String>)>>,
+    seen: Mutex<VecDeque<Seen>>,
 }
+
+/// When it came, the hash of its body, and its id.
+type Seen = (Instant, [u8; 32], Option<String>);
 
 impl Deliveries {
     /// Tells whether a push is new, and remembers it. A delivery's id is not signed, its body is: either makes it known.

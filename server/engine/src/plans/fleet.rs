@@ -21,36 +21,36 @@ use crate::{
 
 /// What is asked for, found in the fleet.
 #[derive(Clone, Debug)]
-pub struct Asked {
-    pub ask: AskPlan,
+pub(super) struct Asked {
+    pub(super) ask: AskPlan,
     /// Names the repository and the branch that is planned on.
-    pub lead: Arc<Row>,
-    pub apps: Vec<AskedApp>,
+    pub(super) lead: Arc<Row>,
+    pub(super) apps: Vec<AskedApp>,
     /// What a person should know of the way that is asked for.
-    pub warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// An app of what is asked for.
 #[derive(Clone, Debug)]
-pub struct AskedApp {
-    pub slug: String,
-    pub name: String,
+pub(super) struct AskedApp {
+    pub(super) slug: String,
+    pub(super) name: String,
     /// Its Applications in the environment that values come from; of a rollback, none.
-    pub source: Vec<Arc<Row>>,
+    pub(super) source: Vec<Arc<Row>>,
     /// Those in the environment that changes.
-    pub target: Vec<Arc<Row>>,
-    pub verified: Verified,
+    pub(super) target: Vec<Arc<Row>>,
+    pub(super) verified: Verified,
     /// The commit that is verified.
-    pub commit: Option<Oid>,
+    pub(super) commit: Option<Oid>,
     /// Why it is left out.
-    pub skip: Option<String>,
+    pub(super) skip: Option<String>,
 }
 
 /// Finds what is asked for among what the actor may see.
 ///
 /// # Errors
 /// An environment or an app that is not there, for this actor.
-pub fn ask(seen: &Snapshot, order: &[Environment], ask: &AskPlan, now: Timestamp) -> AppResult<Asked> {
+pub(super) fn ask(seen: &Snapshot, order: &[Environment], ask: &AskPlan, now: Timestamp) -> AppResult<Asked> {
     match ask {
         AskPlan::Promote(it) => ask_promotion(seen, order, it, now),
         AskPlan::Rollback(it) => ask_rollback(seen, order, it),
@@ -130,12 +130,12 @@ fn ask_rollback(seen: &Snapshot, order: &[Environment], ask: &AskRollback) -> Ap
 }
 
 /// Finds an app by its slug.
-pub fn find<'a>(seen: &'a Snapshot, order: &[Environment], slug: &str) -> AppResult<Gathered<'a>> {
+pub(super) fn find<'a>(seen: &'a Snapshot, order: &[Environment], slug: &str) -> AppResult<Gathered<'a>> {
     matrix::find(seen, order, slug).ok_or_else(|| AppError::NotFound { what: format!("App {slug}") })
 }
 
 /// Returns the place of an environment in the order of promotions.
-pub fn rank_of(order: &[Environment], name: &str) -> AppResult<usize> {
+pub(super) fn rank_of(order: &[Environment], name: &str) -> AppResult<usize> {
     let rank = order.iter().position(|it| it.name() == Some(name));
     rank.ok_or_else(|| AppError::NotFound { what: format!("Environment {name}") })
 }

@@ -29,7 +29,7 @@ const MOST_LOOKED_INTO: usize = 2_000;
 
 /// An Application that a plan touches.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Reached {
+pub(super) struct Reached {
     pub application: ApplicationId,
     /// The file that it shares with what was asked for; none where it was asked for.
     pub shares: Option<String>,
@@ -39,7 +39,7 @@ pub struct Reached {
 ///
 /// # Errors
 /// A mirror that cannot be read.
-pub async fn reached(snapshot: &Arc<Snapshot>, made: &Made) -> Result<Vec<Reached>> {
+pub(super) async fn reached(snapshot: &Arc<Snapshot>, made: &Made) -> Result<Vec<Reached>> {
     let lead = followed_by(&made.asked.lead);
     let rows: Vec<_> = snapshot.rows.iter().filter(|row| followed_by(row) == lead).cloned().collect();
     let files: Vec<String> = made.planned.plan.files.iter().map(|file| file.path.clone()).collect();
@@ -93,7 +93,7 @@ fn find(
 }
 
 /// Tells what of it the actor, whose snapshot this is, may see.
-pub fn touched(seen: &Snapshot, reached: &[Reached]) -> Touched {
+pub(super) fn touched(seen: &Snapshot, reached: &[Reached]) -> Touched {
     let mut touched = Touched::default();
     for it in reached {
         match seen.row(&it.application) {

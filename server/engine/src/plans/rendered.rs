@@ -26,10 +26,10 @@ const AT_ONCE: usize = 4;
 const TEXTS: usize = 512 * 1024;
 
 /// The sources of Applications as they stand in their objects, or why they cannot be read.
-pub type Specs = BTreeMap<ApplicationId, Result<Vec<Value>, String>>;
+pub(super) type Specs = BTreeMap<ApplicationId, Result<Vec<Value>, String>>;
 
 /// Reads the sources of the Applications that a plan reaches.
-pub async fn read_specs(planner: &Planner, reached: &[Reached]) -> Specs {
+pub(super) async fn read_specs(planner: &Planner, reached: &[Reached]) -> Specs {
     let read = |it: &Reached| {
         let id = it.application.clone();
         async move {
@@ -41,7 +41,7 @@ pub async fn read_specs(planner: &Planner, reached: &[Reached]) -> Specs {
 }
 
 /// Adds to each row what its Applications set over the files that the plan edits.
-pub fn warn_of_overrides(made: &mut Made, reached: &[Reached], specs: &Specs) {
+pub(super) fn warn_of_overrides(made: &mut Made, reached: &[Reached], specs: &Specs) {
     let asked = made.asked.apps.iter().zip(&made.planned.moved).zip(&mut made.planned.plan.rows);
     for ((app, moved), row) in asked.filter(|(_, row)| row.outcome == RowOutcome::Moves) {
         for target in app.target.iter().filter(|row| reached.iter().any(|it| it.application == row.id)) {
@@ -54,7 +54,7 @@ pub fn warn_of_overrides(made: &mut Made, reached: &[Reached], specs: &Specs) {
 }
 
 /// Renders each Application that a plan reaches, before and after.
-pub async fn render(
+pub(super) async fn render(
     planner: &Planner,
     snapshot: &Snapshot,
     made: &Made,
@@ -62,7 +62,9 @@ pub async fn render(
     specs: &Specs,
 ) -> Vec<RenderedApplication> {
     let rows: Vec<_> = reached.iter().filter_map(|it| snapshot.row(&it.application).cloned()).collect();
-    let replaced: Arc<Replaced> = Arc::new(made.planned.replaced());
+    let written =
+        made.planned.writes.iter().filter_map(|(path, write)| Some((path.clone(), write.after.clone()?)));
+    let replaced: Arc<Replaced> = Arc::new(written.collect());
     let one = |row: Arc<Row>| {
         let (replaced, spec) = (Arc::clone(&replaced), specs.get(&row.id).cloned());
         async move {

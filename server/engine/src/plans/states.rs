@@ -6,7 +6,7 @@ use model::{
     Actor, AppError, Timestamp,
     application::ApplicationId,
     apps::{CellId, CellState},
-    plan::{CommitRef, EarlierState, EarlierStates, Move, Ran},
+    plan::{EarlierState, EarlierStates, Ran},
     status::Health,
 };
 
@@ -15,19 +15,19 @@ use crate::{
     Result,
     access::Verb,
     fleet::{index::Row, matrix::state_of, view::application_row},
-    git::plan::{self, Earlier, StatesAsk},
+    git::{
+        layout::complete,
+        plan::{self, Earlier, StatesAsk},
+    },
     history::{self, Past},
     repositories::blocking,
 };
-
-/// How many states are looked for.
-const MOST: usize = 200;
 
 /// How many states a page shows.
 const SHOWN: usize = 50;
 
 /// Returns the states that an app had in an environment.
-pub async fn earlier_states(planner: &Planner, actor: &Actor, id: &CellId) -> Result<EarlierStates> {
+pub(super) async fn earlier_states(planner: &Planner, actor: &Actor, id: &CellId) -> Result<EarlierStates> {
     let snapshot = planner.index.load();
     let seen = snapshot.seen_by(actor);
     let order = planner.repositories.order();
@@ -37,16 +37,13 @@ pub async fn earlier_states(planner: &Planner, actor: &Actor, id: &CellId) -> Re
     let absent = || AppError::NotFound { what: format!("{} in {}", id.app, id.environment) };
     let lead = rows.first().ok_or_else(absent)?;
     let told = told(planner, lead, &id.environment).await;
-    let (asked_for, note) = told.map_or_else(
-        |error| (Vec::new(), Some(error.into_answer(actor).to_string())),
-        |states| (states, None),
-    );
+    let earlier = told.unwrap_or_else(|error| Earlier {
+        note: Some(error.into_answer(actor).to_string()),
+        ..Earlier::default()
+    });
     let ids: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
     let past = history::past_of(&planner.db, &ids).await?;
     let is_healthy = rows.iter().all(|row| state_of(&seen, row) == CellState::Healthy);
-    let total = asked_for.len();
-    let mut states = with_history(asked_for, &past, Some(is_healthy));
-    states.truncate(SHOWN);
     let now = super::now();
     Ok(EarlierStates {
         now,
@@ -54,71 +51,52 @@ pub async fn earlier_states(planner: &Planner, actor: &Actor, id: &CellId) -> Re
         name: app.name.to_owned(),
         environment: order[rank].clone(),
         applications: rows.iter().map(|row| application_row(&seen, row, now)).collect(),
-        states,
-        total: u32::try_from(total).unwrap_or(u32::MAX),
-        note,
+        states: with_history(earlier.states, &past, is_healthy),
+        total: earlier.total,
+        note: earlier.note,
         denied: rows
             .iter()
             .find_map(|row| snapshot.rights.lacks(actor, Verb::RollBack, &snapshot.object_of(row))),
     })
 }
 
-async fn told(planner: &Planner, lead: &Arc<Row>, environment: &str) -> Result<Vec<AskedFor>> {
+async fn told(planner: &Planner, lead: &Arc<Row>, environment: &str) -> Result<Earlier> {
     let (mirror, head, _) = planner.newest(lead, super::FRESH_TO_LOOK).await?;
     let facts = planner.repositories.book().facts_of(lead).cloned();
     let rules = planner.repositories.rules().clone();
     let (lead, environment) = (Arc::clone(lead), environment.to_owned());
-    Ok(blocking(move || {
+    let work = move || {
         super::with_facts(&mirror, head, &rules, facts.as_deref(), |tree, facts, history| {
-            let base_path = super::base_path_of(facts, std::slice::from_ref(&lead));
-            let app =
-                base_path.ok_or_else(|| Unplanned::NotUnderstood { app: lead.identity.name.clone() })?;
-            let states = plan::earlier_states(&StatesAsk {
-                tree,
-                rules: &facts.rules,
-                found: &facts.found,
-                history,
-                app,
-                environment: &environment,
-                limit: MOST,
-            })?;
-            Ok(states.into_iter().map(AskedFor::from).collect())
+            let (app, _) = facts
+                .place_of(&lead)
+                .ok_or_else(|| Unplanned::NotUnderstood { app: lead.identity.name.clone() })?;
+            let mut app = app.clone();
+            complete(tree, &mut app);
+            let ask = StatesAsk { tree, history, app: &app, environment: &environment, limit: SHOWN };
+            Ok(plan::earlier_states(&ask)?)
         })
-    })
-    .await??)
-}
-
-/// What Git asked for, from then until then.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct AskedFor {
-    pub commit: CommitRef,
-    pub version: Option<String>,
-    pub from: Timestamp,
-    /// None for what is asked for now.
-    pub to: Option<Timestamp>,
-    pub moves: Vec<Move>,
-}
-
-/// Adds to each state how it went with it. `healthy_now` is what the fleet says of the one that runs.
-pub fn with_history(states: Vec<AskedFor>, past: &Past, healthy_now: Option<bool>) -> Vec<EarlierState> {
-    let state = |it: AskedFor| {
-        let first = past.operations.iter().find(|operation| {
-            operation.at >= it.from && it.to.is_none_or(|to| operation.at < to) && operation.succeeded
-        });
-        let ran = match it.to {
-            None => Ran::Now { since: it.from, healthy: healthy_now },
-            Some(to) if first.is_some() => Ran::Was { from: it.from, to, healthy: healthy_at(past, to) },
-            Some(to) => Ran::Asked { from: it.from, to },
-        };
-        EarlierState {
-            commit: it.commit,
-            version: it.version,
-            ran,
-            synced_by: first.and_then(|operation| operation.started_by.clone()),
-            moves: it.moves,
-        }
     };
-    states.into_iter().map(state).collect()
+    Ok(blocking(work).await??)
+}
+
+/// Adds to what Git asked for how it went with it. `is_healthy` is what the fleet says of the one that runs.
+fn with_history(states: Vec<EarlierState>, past: &Past, is_healthy: bool) -> Vec<EarlierState> {
+    let told = |state: EarlierState| {
+        let (from, to) = match state.ran {
+            Ran::Now { since, .. } => (since, None),
+            Ran::Was { from, to, .. } | Ran::Asked { from, to } => (from, Some(to)),
+        };
+        let first = past.operations.iter().find(|operation| {
+            operation.succeeded && operation.at >= from && to.is_none_or(|to| operation.at < to)
+        });
+        let ran = match to {
+            None => Ran::Now { since: from, healthy: Some(is_healthy) },
+            Some(to) if first.is_some() => Ran::Was { from, to, healthy: healthy_at(past, to) },
+            Some(to) => Ran::Asked { from, to },
+        };
+        EarlierState { ran, synced_by: first.and_then(|operation| operation.started_by.clone()), ..state }
+    };
+    states.into_iter().map(told).collect()
 }
 
 /// Whether all Applications whose health was seen before then were Healthy; none where nothing was seen.
@@ -132,6 +110,8 @@ fn healthy_at(past: &Past, at: Timestamp) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use model::plan::CommitRef;
+
     use super::*;
     use crate::history::{PastHealth, PastOperation};
 
@@ -139,15 +119,19 @@ mod tests {
         ApplicationId { control_plane: "lab".into(), namespace: "argocd".into(), name: name.into() }
     }
 
-    fn asked(version: &str, from: i64, to: Option<i64>) -> AskedFor {
+    fn asked(version: &str, from: i64, to: Option<i64>) -> EarlierState {
         let commit = CommitRef {
             id: version.into(),
             subject: format!("Release {version}"),
             author: "erin".into(),
             at: Timestamp(from),
         };
-        let to = to.map(Timestamp);
-        AskedFor { commit, version: Some(version.into()), from: Timestamp(from), to, moves: Vec::new() }
+        let from = Timestamp(from);
+        let ran = match to {
+            Some(to) => Ran::Asked { from, to: Timestamp(to) },
+            None => Ran::Now { since: from, healthy: None },
+        };
+        EarlierState { commit, version: Some(version.into()), ran, synced_by: None, moves: Vec::new() }
     }
 
     fn operation(at: i64, by: Option<&str>) -> PastOperation {
@@ -175,7 +159,7 @@ mod tests {
             asked("2", 20, Some(30)),
             asked("1", 10, Some(20)),
         ];
-        let states = with_history(states, &past, Some(true));
+        let states = with_history(states, &past, true);
         let ran: Vec<_> = states.iter().map(|it| it.ran.clone()).collect();
         assert_eq!(ran[0], Ran::Now { since: Timestamp(40), healthy: Some(true) });
         assert_eq!(ran[1], Ran::Was { from: Timestamp(30), to: Timestamp(40), healthy: Some(false) });
@@ -186,7 +170,7 @@ mod tests {
 
     #[test]
     fn nothing_seen_is_not_known() {
-        let states = with_history(vec![asked("1", 10, Some(20))], &Past::default(), None);
+        let states = with_history(vec![asked("1", 10, Some(20))], &Past::default(), true);
         assert_eq!(states[0].ran, Ran::Asked { from: Timestamp(10), to: Timestamp(20) });
         assert_eq!(healthy_at(&Past::default(), Timestamp(20)), None);
     }

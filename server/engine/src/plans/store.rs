@@ -18,17 +18,17 @@ const KEPT_DAYS: i32 = 30;
 
 /// A plan as it was made, for everybody: who may see what of it is settled when it is read.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Kept {
-    pub ask: AskPlan,
-    pub plan: Plan,
-    pub reached: Vec<Reached>,
-    pub rendered: Vec<RenderedApplication>,
-    pub asked_by: String,
-    pub asked_at: Timestamp,
+pub(super) struct Kept {
+    pub(super) ask: AskPlan,
+    pub(super) plan: Plan,
+    pub(super) reached: Vec<Reached>,
+    pub(super) rendered: Vec<RenderedApplication>,
+    pub(super) asked_by: String,
+    pub(super) asked_at: Timestamp,
 }
 
 /// Keeps a plan. One that is kept already stays as it is, with who asked first.
-pub async fn keep(db: &Db, actor: &Actor, kept: &Kept) -> Result<()> {
+pub(super) async fn keep(db: &Db, actor: &Actor, kept: &Kept) -> Result<()> {
     sqlx::query(
         "INSERT INTO plans (hash, ask, plan, touched, rendered, asked_by) VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (hash) DO NOTHING",
@@ -46,7 +46,7 @@ pub async fn keep(db: &Db, actor: &Actor, kept: &Kept) -> Result<()> {
 }
 
 /// Returns a kept plan; none where no such plan was made.
-pub async fn find(db: &Db, hash: &str) -> Result<Option<Kept>> {
+pub(super) async fn find(db: &Db, hash: &str) -> Result<Option<Kept>> {
     let row = sqlx::query("SELECT * FROM plans WHERE hash = $1")
         .bind(hash)
         .fetch_optional(db.pool())

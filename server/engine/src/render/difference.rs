@@ -88,7 +88,7 @@ impl RenderedDiff {
 }
 
 /// Returns how one rendering differs from another. Objects are matched by group, kind, namespace and name; generated
-/// ConfigMaps and Secrets by their names without the suffix.
+/// objects of kustomize by their names without the suffix.
 pub fn difference(before: &Rendered, after: &Rendered, limits: &DiffLimits) -> RenderedDiff {
     let matches = Matches::of(&before.objects, &after.objects);
     let mut budget = Budget { objects: limits.objects, texts: limits.texts, limits };

@@ -1,10 +1,12 @@
 //! The tools: where they are, which version, and that they run in the sandbox.
 
 use std::{
-    os::unix::fs::DirBuilderExt as _,
+    fs::Permissions,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
+use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use super::{
@@ -14,8 +16,8 @@ use super::{
 
 /// Its name in the folder that is its root, which no tree can have: trees lie in a folder beside it.
 pub(super) const PROGRAM: &str = "tool";
-/// Where a tree lies in the folder that is its root.
-pub(super) const TREE: &str = "tree";
+/// Where a tree lies in the folder that is its root: a name that is found again in what tools say.
+pub(super) const TREE: &str = "quarterdeck-tree";
 
 /// A tool that may be there.
 #[derive(Debug)]
@@ -59,12 +61,8 @@ impl Tool {
     async fn find(&self, sandbox: &Sandbox, place: &Path) -> Result<Ready, NotRendered> {
         let found = self.path().ok_or(NotRendered::ToolMissing { tool: self.name })?;
         let no_place = |error: std::io::Error| NotRendered::Place { why: error.to_string() };
-        let root = tempfile::Builder::new()
-            .prefix("tool-")
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
-            .tempdir_in(place)
-            .map_err(no_place)?
-            .keep();
+        // It stays with the folder that it is in, for the copy is used again and again.
+        let root = own_folder(place, "tool-").map_err(no_place)?.keep();
         // The copy lies in a root of its own, as it lies in that of each tree.
         std::fs::DirBuilder::new().mode(0o700).create(root.join(TREE)).map_err(no_place)?;
         let program = root.join(PROGRAM);
@@ -113,6 +111,11 @@ impl Tool {
         let path = std::env::var_os("PATH")?;
         std::env::split_paths(&path).map(|folder| folder.join(self.name)).find(|it| it.is_file())
     }
+}
+
+/// Makes a folder that nobody else can look into.
+pub(super) fn own_folder(place: &Path, prefix: &str) -> std::io::Result<TempDir> {
+    tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o700)).tempdir_in(place)
 }
 
 impl Ready {

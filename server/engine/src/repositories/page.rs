@@ -77,7 +77,7 @@ impl Repositories {
                 (Some(facts), Some(repo)) => {
                     let commit = self.mirrors.commit(repo, &facts.head.to_string()).await.ok();
                     commit.map(|it| CommitRef {
-                        id: it.id,
+                        id: it.id.to_string(),
                         subject: it.subject,
                         author: it.author,
                         at: it.at,

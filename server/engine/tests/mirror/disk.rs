@@ -10,8 +10,10 @@ use engine::git::{
 
 use super::{Lab, Origin, repo, run, until};
 
-const COUNTED: &str = r#"case " $* " in *" fetch "*) echo fetch >>"$here/calls";; esac
-while [ -e "$here/hold" ]; do sleep 0.02; done
+const COUNTED: &str = r#"case " $* " in *" fetch "*)
+    echo fetch >>"$here/calls"
+    while [ -e "$here/hold" ]; do sleep 0.02; done ;;
+esac
 exec git "$@""#;
 
 fn fetches(lab: &Lab) -> usize {

@@ -5,7 +5,10 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::Stdio,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -51,6 +54,8 @@ struct Shared {
     elsewhere: Mutex<String>,
     seen: Mutex<Vec<(String, Option<String>)>>,
     release: Notify,
+    /// All answers are empty, and good.
+    is_blank: AtomicBool,
 }
 
 struct Tls(TcpListener, TlsAcceptor);
@@ -93,6 +98,7 @@ impl Forge {
             elsewhere: Mutex::default(),
             seen: Mutex::default(),
             release: Notify::new(),
+            is_blank: AtomicBool::new(false),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("listens");
         let port = listener.local_addr().expect("an address").port();
@@ -143,11 +149,14 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     if accepted.is_some_and(|accepted| shown.as_deref() != Some(&*accepted)) {
         return (StatusCode::UNAUTHORIZED, [("www-authenticate", "Basic realm=\"x\"")]).into_response();
     }
+    if shared.is_blank.load(Ordering::SeqCst) {
+        return StatusCode::OK.into_response();
+    }
     if path.starts_with("/hung.git") {
         shared.release.notified().await;
     }
     let body = to_bytes(body, 1 << 20).await.expect("reads");
-    serve(&shared, &parts.method.to_string(), &path, &query, &parts.headers, body).await
+    serve(&shared, parts.method.as_ref(), &path, &query, &parts.headers, body).await
 }
 
 /// Runs `git http-backend`, a program in the manner of CGI.
@@ -274,6 +283,22 @@ async fn an_authority_that_is_not_known_and_a_repository_that_is_not_there_are_s
     let it = repo(&format!("{}/other.git", forge.url));
     let why = lab.mirrors.fresh(&it, Duration::ZERO).await.expect_err("is not there").to_string();
     assert!(why.contains("is not found there") && why.contains("repo-fleet"), "{why}");
+    lab.tasks.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_server_that_answers_with_nothing_takes_no_branch_away() {
+    let origin = Origin::new();
+    let (lab, forge) = (Lab::new(), Forge::of(&origin).await);
+    lab.given.set(forge.token());
+    let it = repo(&format!("{}/fleet.git", forge.url));
+    let before = lab.mirrors.ensure(&it).await.expect("is fetched").resolve("main");
+    forge.shared.is_blank.store(true, Ordering::SeqCst);
+    let why = lab.mirrors.fresh(&it, Duration::ZERO).await.expect_err("says nothing");
+    assert!(matches!(why, MirrorError::NotGit { .. }), "{why}");
+    assert_eq!(lab.mirrors.ensure(&it).await.expect("is there").resolve("main"), before);
+    forge.shared.is_blank.store(false, Ordering::SeqCst);
+    assert_eq!(lab.mirrors.fresh(&it, Duration::ZERO).await.expect("is fetched").resolve("HEAD"), before);
     lab.tasks.shutdown().await;
 }
 

@@ -100,7 +100,7 @@ async fn a_key_opens_a_repository_whose_host_key_is_pinned() {
 async fn an_unknown_and_a_changed_host_key_are_said_with_their_fingerprint() {
     let (lab, origin, server) = (Lab::new(), Origin::new(), Server::start().await);
     let it = repo(&server.url(&origin));
-    let mut why = async |host| {
+    let why = async |host| {
         lab.given.set(server.credentials("user", host));
         lab.mirrors.fresh(&it, Duration::ZERO).await.expect_err("is refused")
     };

@@ -7,7 +7,10 @@ use engine::git::{
     webhook::{WebhookSecrets, verify},
 };
 use http::HeaderMap;
-use tokio::{io::AsyncWriteExt as _, net::TcpListener};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
 
 use super::{Lab, Origin, repo, until};
 
@@ -57,15 +60,19 @@ async fn what_is_no_git_server_is_said() {
     let serve = async {
         loop {
             let (mut stream, _) = listener.accept().await.expect("accepts");
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n")
+                && stream.read_buf(&mut asked).await.is_ok_and(|read| read > 0)
+            {}
             let answer =
                 "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<html>Sign in</html>";
             let _ended = stream.write_all(answer.as_bytes()).await;
         }
     };
-    let lab = Lab::new();
+    let (lab, it) = (Lab::new(), repo(&url));
     tokio::select! {
         () = serve => {}
-        fetched = lab.mirrors.ensure(&repo(&url)) => {
+        fetched = lab.mirrors.ensure(&it) => {
             let why = fetched.expect_err("is no Git");
             assert!(matches!(why, MirrorError::NotGit { .. } | MirrorError::NotFound { .. }), "{why}");
         }

@@ -38,12 +38,11 @@ async fn a_tool_that_is_taken_over_reads_writes_and_reaches_nothing() {
 
 #[tokio::test]
 async fn a_child_that_hangs_or_spins_is_ended() {
-    let bounds = Bounds { time: Duration::from_millis(1500), ..Bounds::default() };
+    let bounds = Bounds { time: Duration::from_secs(4), ..Bounds::default() };
     for what in ["hang", "spin"] {
         let began = Instant::now();
         let why = attack(what, bounds).await.expect_err(what).to_string();
-        // A machine under load may not even start the tool in time, which is said otherwise.
-        assert!(why.contains("did not end within 1.5 s"), "{why}");
+        assert!(why.contains("did not end within 4 s"), "{why}");
         assert!(began.elapsed() < Duration::from_secs(30));
     }
 }

@@ -159,6 +159,7 @@ impl Context<'_> {
             Ok(Some((at, name))) => {
                 let base = format!("{}#{name}", self.base_of(&file.path));
                 let carriers = self.carriers(file, object, &base, sources);
+                sketch.name(&base, &name);
                 sketch.add(&base, Layout::Applications, at, Place { carriers, ..Place::default() });
             }
             Ok(None) => {}
@@ -299,6 +300,7 @@ impl Context<'_> {
                 });
             }
         }
+        sketch.name(&base, &object.name);
         sketch.add(&base, Layout::ApplicationSet, at, Place { carriers, ..Place::default() });
     }
 
@@ -366,7 +368,9 @@ impl Object {
     fn of(document: &Node) -> Option<Self> {
         let group = document.text_at(&["apiVersion"])?;
         let name = document.text_at(&["metadata", "name"])?.to_owned();
-        if !group.starts_with("argoproj.io/") {
+        // Others are no names of Kubernetes, and no cluster takes them.
+        let is_name = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
+        if !group.starts_with("argoproj.io/") || !is_name || name.is_empty() {
             return None;
         }
         let spec = document.get("spec")?;

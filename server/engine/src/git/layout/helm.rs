@@ -37,6 +37,10 @@ pub(super) fn find(shelf: &Shelf<'_>, words: &Words, sketch: &mut Sketch) {
             match values_of(folder, last_of(&file.path), words) {
                 Ok(Some(values)) => {
                     let (base, has_chart) = base_near_chart(shelf, &values.root);
+                    // What a chart brings along has values of its own, which are no environment's.
+                    if values.root.strip_prefix(&base).is_some_and(|it| it.starts_with("/charts/")) {
+                        continue;
+                    }
                     let (known, found) = by_base.entry(base).or_default();
                     *known |= has_chart;
                     found.push(Values { file: file.path.clone(), ..values });

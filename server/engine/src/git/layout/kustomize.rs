@@ -16,6 +16,21 @@ pub(super) const HOLDERS: [&str; 6] = ["overlays", "overlay", "envs", "env", "en
 /// The names that kustomize looks for, in its order (`api/konfig/general.go`).
 pub(in crate::git) const KUSTOMIZATIONS: [&str; 3] =
     ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+/// What a kustomization takes files and folders from.
+pub(in crate::git) const LISTS: [&str; 12] = [
+    "resources",
+    "bases",
+    "components",
+    "patches",
+    "patchesStrategicMerge",
+    "patchesJson6902",
+    "crds",
+    "configurations",
+    "generators",
+    "transformers",
+    "validators",
+    "replacements",
+];
 /// Folders that are parts of apps, and no app or environment of their own.
 pub(super) const PARTS: [&str; 11] = [
     "base",

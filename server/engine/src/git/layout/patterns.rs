@@ -111,7 +111,11 @@ impl Pattern {
             }
         };
         let app = found.name("app").map_or("", |it| it.as_str());
-        Some((self.base.replace("{app}", app), at))
+        let base = self.base.replace("{app}", app);
+        if !app.is_empty() {
+            sketch.name(&base, app);
+        }
+        Some((base, at))
     }
 }
 

@@ -19,8 +19,7 @@ impl<'t> Shelf<'t> {
         let mut folders: BTreeMap<&str, Vec<&File>> = BTreeMap::new();
         for file in files {
             let folder = split(&file.path).0;
-            let is_left_out =
-                folder.split('/').any(|part| part.starts_with('.') && part != "..") || is_foreign(folder);
+            let is_left_out = folder.split('/').any(|part| part.starts_with('.')) || is_foreign(folder);
             if let Some(why) = oddity(&file.path) {
                 sketch.tell(&file.path, why);
             } else if !is_left_out {
@@ -84,11 +83,6 @@ fn is_foreign(folder: &str) -> bool {
 }
 
 fn oddity(path: &str) -> Option<&'static str> {
-    if path.contains(|c: char| c.is_control() || c == '\\') {
-        Some("its name has a control character or a backslash, which no manifest needs; rename it")
-    } else if path.split('/').any(|part| ["", ".", ".."].contains(&part)) {
-        Some("its path has a part . or .., which leads out of its folder; remove it")
-    } else {
-        None
-    }
+    let is_odd = path.contains(char::is_control);
+    is_odd.then_some("its name has a control character, which no manifest needs; rename it")
 }

@@ -24,6 +24,8 @@ pub(super) struct Sketch {
     apps: BTreeMap<String, Draft>,
     /// Folders that belong to a place.
     taken: HashSet<String>,
+    /// Names of apps by their base paths, where something else than the path tells them.
+    names: BTreeMap<String, String>,
     told: Vec<NotUnderstood>,
 }
 
@@ -91,17 +93,31 @@ impl Sketch {
         environment.map(|(environment, _)| (base.as_str(), environment.as_str()))
     }
 
-    /// Tells that a place is not understood.
+    /// Tells that a place is not understood; of each place the first reason.
     pub(super) fn tell(&mut self, path: &str, why: impl Into<String>) {
-        if self.told.len() < MOST_TOLD {
-            self.told.push(NotUnderstood { path: path.escape_debug().to_string(), why: why.into() });
+        let path = path.escape_debug().to_string();
+        if self.told.len() < MOST_TOLD && !self.told.iter().any(|it| it.path == path) {
+            let why = why.into().replace(char::is_control, " ");
+            self.told.push(NotUnderstood { path, why });
         }
     }
 
-    /// Tells the links and submodules that stand where an environment or a kustomization would.
+    /// Gives an app the name that a pattern or an Application tells.
+    pub(super) fn name(&mut self, base: &str, name: &str) {
+        self.names.insert(base.to_owned(), name.to_owned());
+    }
+
+    /// Tells odd names, and the links and submodules that stand where an environment or a kustomization would.
     pub(super) fn tell_links(&mut self, odd: &[TreeError], words: &Words) {
         for error in odd {
-            let TreeError::NotFollowed { path, what } = error else { continue };
+            let (path, what) = match error {
+                TreeError::NotFollowed { path, what } => (path, what),
+                TreeError::Path { path, .. } | TreeError::TooDeep { path } => {
+                    self.tell(path, error.to_string());
+                    continue;
+                }
+                _ => continue,
+            };
             let is_in_app = path.split('/').any(|part| {
                 HOLDERS.contains(&part)
                     || super::KUSTOMIZATIONS.contains(&part)
@@ -118,19 +134,22 @@ impl Sketch {
 
     pub(super) fn finish(mut self, rules: &Rules) -> Found {
         let ids: BTreeMap<_, _> = rules.apps.iter().map(|it| (it.path.as_str(), it.id.as_str())).collect();
-        for rule in rules.apps.iter().filter(|it| !self.apps.contains_key(&it.path)) {
-            let why = format!("the rules call it {}, and no app is found there; correct the path", rule.id);
-            self.told.push(NotUnderstood { path: rule.path.escape_debug().to_string(), why });
+        for rule in &rules.apps {
+            if !self.apps.contains_key(&rule.path) {
+                self.tell(
+                    &rule.path,
+                    format!("the rules call it {}, and no app is found there; correct the path", rule.id),
+                );
+            }
         }
         let drafts = std::mem::take(&mut self.apps);
         let mut apps = Vec::with_capacity(drafts.len());
         for (base_path, Draft { layout, mut places }) in drafts {
             let doubts = self.doubts(&mut places);
-            let id = ids.get(base_path.as_str());
-            let name = id.map_or_else(|| name_of(&base_path), |id| (*id).to_owned());
+            let id = ids.get(base_path.as_str()).map(|id| (*id).to_owned());
+            let name = id.or_else(|| self.names.remove(&base_path)).unwrap_or_else(|| name_of(&base_path));
             apps.push(App { name, base_path, layout, places, doubts });
         }
-        self.told.truncate(MOST_TOLD);
         Found { apps, not_understood: self.told }
     }
 
@@ -161,9 +180,6 @@ fn path_of(place: &Place) -> String {
 
 /// The last folder that is no mere layer names the app.
 fn name_of(base_path: &str) -> String {
-    if let Some((_, name)) = base_path.split_once('#') {
-        return name.to_owned();
-    }
     let folder = upwards(base_path).map(last_of).find(|name| !LAYERS.contains(name) && *name != "*");
     let name = folder.or_else(|| Some(last_of(base_path)).filter(|name| !name.is_empty()));
     name.unwrap_or("app").to_owned()

@@ -13,24 +13,8 @@ use super::{
     reading::{NotRead, Reading},
 };
 use crate::git::layout::{
-    Found, KUSTOMIZATIONS, below, documents::Node, join, last_of, references, split, words::Named,
+    Found, KUSTOMIZATIONS, LISTS, below, documents::Node, join, last_of, references, split, words::Named,
 };
-
-/// What a kustomization takes files and folders from.
-const LISTS: [&str; 12] = [
-    "resources",
-    "bases",
-    "components",
-    "patches",
-    "patchesStrategicMerge",
-    "patchesJson6902",
-    "crds",
-    "configurations",
-    "generators",
-    "transformers",
-    "validators",
-    "replacements",
-];
 
 pub(super) fn check(reading: &mut Reading<'_>, found: &Found, report: &mut Report) {
     let environments = environments_by_folder(found);

@@ -14,9 +14,9 @@ use crate::git::{
 /// Fewer apps say nothing about what all have.
 const FEWEST_APPS: usize = 3;
 
-pub(super) fn check(reading: &Reading<'_>, found: &Found, rules: &Rules, report: &mut Report) {
+pub(super) fn check(reading: &Reading<'_>, found: &Found, report: &mut Report) {
     tell_links(reading, found, report);
-    if let (_, Some(it)) = rules.read(reading.tree) {
+    if let (_, Some(it)) = Rules::default().read(reading.tree) {
         let what = format!("The rules are not taken: {}.", it.why);
         report.add(Severity::Error, "rules", FILE, line_in(&it.why), what, "Correct the file.");
     }

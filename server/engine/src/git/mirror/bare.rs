@@ -137,7 +137,7 @@ impl Bare {
         remote: &Remote,
         bounds: Bounds,
     ) -> Result<(), Failure> {
-        let mut command = call.command(git);
+        let mut command = call.traced_command(git);
         command.args(["ls-remote", "--symref", "--end-of-options", &remote.for_git(), "HEAD"]);
         let printed = child::run(command, Bounds { output: MOST_LISTED, ..bounds }, || true).await?;
         let printed = String::from_utf8_lossy(&printed);
@@ -172,6 +172,15 @@ impl Bare {
             }
         }
         Ok(heads)
+    }
+
+    /// Sets the branches as they were. Their commits are still there: a fetch removes no objects.
+    pub(super) fn restore(&self, heads: &Heads) -> Result<(), git2::Error> {
+        let repository = self.open()?;
+        for (branch, id) in &heads.by_branch {
+            repository.reference(&format!("refs/remotes/origin/{branch}"), Oid::from_str(id)?, true, "")?;
+        }
+        Ok(())
     }
 
     /// Finds the commit of a branch, a tag, a full reference name, `HEAD` or a commit id. Nothing else is looked at: a

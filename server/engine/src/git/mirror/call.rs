@@ -68,7 +68,7 @@ impl Call {
             Kind::Ssh => call.prepare_ssh(credentials, &mut settings)?,
             // Whoever allows files trusts them, whoever owns them.
             Kind::File => {
-                settings.push_str("[protocol \"file\"]\n\tallow = always\n[safe]\n\tdirectory = *\n")
+                settings.push_str("[protocol \"file\"]\n\tallow = always\n[safe]\n\tdirectory = *\n");
             }
         }
         call.write("settings", &settings.into())?;
@@ -97,6 +97,22 @@ impl Call {
             command.env("NO_PROXY", hosts);
         }
         command
+    }
+
+    /// Returns `git` as [`Call::command`] does, writing down what it speaks with the other side.
+    pub(super) fn traced_command(&self, git: &Path) -> Command {
+        let mut command = self.command(git);
+        command.env("GIT_TRACE_PACKET", self.trace());
+        command
+    }
+
+    /// Tells whether the other side spoke Git's protocol to a traced command.
+    pub(super) fn has_spoken(&self) -> bool {
+        fs::metadata(self.trace()).is_ok_and(|trace| trace.len() > 0)
+    }
+
+    fn trace(&self) -> std::path::PathBuf {
+        self.folder.path().join("trace")
     }
 
     /// Credentials by Git's own store, which gives them to this scheme, host and port alone, after redirects, too. A

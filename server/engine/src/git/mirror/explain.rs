@@ -163,11 +163,11 @@ impl Asked<'_> {
             "transferred:",
             "bytes per second",
         ];
-        let lines = text.split(['\n', '\r']).map(str::trim).filter(|line| {
+        let mut lines = text.split(['\n', '\r']).map(str::trim).filter(|line| {
             let lower = line.to_lowercase();
             !lower.is_empty() && !noise.iter().any(|words| lower.starts_with(words))
         });
-        Said(mask(lines.last().unwrap_or_default(), self.remote, self.credentials))
+        Said(mask(lines.next_back().unwrap_or_default(), self.remote, self.credentials))
     }
 }
 

@@ -13,8 +13,10 @@ use super::{
     bare::Heads,
     call::Call,
     child::{Bounds, Failure},
+    error::Said,
     explain::{Asked, mask},
     one::{Flight, Landing, Mirror, Wanted, now},
+    remote::Kind,
 };
 
 /// How long reading the credentials may take.
@@ -94,7 +96,7 @@ impl Mirrors {
     /// Runs `git`, with what it needs in a folder that is gone afterwards.
     async fn call(
         &self,
-        mirror: &Mirror,
+        mirror: &Arc<Mirror>,
         remote: &Remote,
         credentials: &Credentials,
         is_first: bool,
@@ -108,11 +110,19 @@ impl Mirrors {
         let bounds = Bounds { deadline, silence: settings.deadline, output: OUTPUT };
         let git = &settings.git;
         let mut result = mirror.bare.fetch(&call, git, remote, bounds, settings.most_bytes).await;
-        let must_ask = is_first || mirror.state().head_asked.is_none_or(|at| at.elapsed() > HEAD_ASKED);
-        if result.is_ok() && must_ask {
+        // To Git a page without a line feed is an empty repository of its oldest protocol: it would prune all branches.
+        let is_web = matches!(remote.kind(), Kind::Https | Kind::Http);
+        let is_doubtful = is_web && mirror.bare.heads().is_ok_and(|heads| heads.by_branch.is_empty());
+        let is_due = mirror.state().head_asked.is_none_or(|at| at.elapsed() > HEAD_ASKED);
+        if result.is_ok() && (is_first || is_due || is_doubtful) {
             let bounds = Bounds { deadline: settings.deadline, ..bounds };
             result = mirror.bare.follow_head(&call, git, remote, bounds).await;
             mirror.state().head_asked = Some(Instant::now());
+        }
+        if result.is_ok() && is_doubtful && !call.has_spoken() {
+            let before = mirror.state().heads.clone();
+            mirror.bare.restore(&before).map_err(|error| self.set_aside(mirror, error.message()))?;
+            return Err(MirrorError::NotGit { url: remote.to_string(), said: Said::default() });
         }
         // What was made to end may not have cleared up; what ended by itself has.
         let ended = matches!(result, Ok(()) | Err(Failure::Failed(_) | Failure::NotStarted(_)));

@@ -175,6 +175,10 @@ impl Remote {
         if path.is_empty() || path.starts_with('-') {
             return refuse("its path is missing or begins with a dash");
         }
+        // SSH takes no password in an address: to Git all of this would be a path, and be shown.
+        if path.split('/').next().is_some_and(|first| first.contains('@')) {
+            return refuse("it seems to hold a password, which SSH takes in no address");
+        }
         Ok(Self {
             kind: Kind::Ssh,
             user: user.map(ToOwned::to_owned),

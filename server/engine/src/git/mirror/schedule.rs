@@ -21,8 +21,6 @@ use super::{
 
 /// The longest pause after failures.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
-/// How far the first fetches after a start are spread.
-const SPREAD: Duration = Duration::from_secs(2);
 /// How long the timer sleeps at most.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 const CHECK: Bounds =

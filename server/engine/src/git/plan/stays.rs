@@ -108,12 +108,13 @@ impl Differences<'_> {
                 true => format!("{} of document {}", it.path, it.document + 1),
                 false => it.path.to_string(),
             };
+            let reason = self.rules.is_expected(self.app, role, Some(&it.path.to_string()));
             Stay {
                 file: role.to_owned(),
                 source: shown(&it.before),
                 target: shown(&it.after),
-                why: "not listed as what travels".to_owned(),
-                expected: self.rules.is_expected(self.app, role, Some(&it.path.to_string())).is_some(),
+                why: reason.unwrap_or("not listed as what travels").to_owned(),
+                expected: reason.is_some(),
                 field: Some(field),
             }
         };

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use super::{ReleaseEntry, Series};
 use crate::git::{
     edit::{self, Field, Image, Images, Limits, Step},
-    layout::What,
+    layout::{Carrier, What},
     tree::{Touch, TreeError},
 };
 
@@ -31,17 +31,19 @@ pub(super) struct History {
     commits: Vec<Oid>,
     /// The commit before them, if there is one.
     pub(super) before: Option<Oid>,
+    /// Whether the one before was walked through already.
+    is_continued: bool,
 }
 
 impl Watched {
     /// Watches what tells a version: other fields do not.
-    pub(super) fn of(path: String, what: What) -> Option<Self> {
-        let tells = match &what {
+    pub(super) fn of(carrier: &Carrier) -> Option<Self> {
+        let tells = match &carrier.what {
             What::Images => true,
             What::Field(field) => is_version(field) || is_image(field),
             What::File => false,
         };
-        tells.then_some(Self { path, what, content: None })
+        tells.then(|| Self { path: carrier.file.clone(), what: carrier.what.clone(), content: None })
     }
 }
 
@@ -84,7 +86,8 @@ pub(super) fn first_parents(
         next = commit.parent_id(0).ok();
     }
     commits.reverse();
-    Ok(History { commits, before: next.filter(|it| repository.find_commit(*it).is_ok()) })
+    let before = next.filter(|it| repository.find_commit(*it).is_ok());
+    Ok(History { commits, before, is_continued: before.is_some() && before == until })
 }
 
 /// The watched files as a tree of names.
@@ -138,6 +141,10 @@ impl Watch {
             let object = |reason| TreeError::Object { path: id.to_string(), reason };
             let commit = repository.find_commit(*id).map_err(object)?;
             let after = Some((true, commit.tree_id()));
+            if before.is_none() && history.is_continued {
+                before = after;
+                continue;
+            }
             let mut changed = Vec::new();
             self.compare(repository, 0, before, after, &mut changed)?;
             before = after;
@@ -259,7 +266,6 @@ impl Watch {
 }
 
 /// Reads a single value of a content: none where the content cannot be read, none within where the field is absent.
-#[expect(clippy::option_option, reason = "what cannot be read and what is absent are two things")]
 fn text_of(repository: &Repository, id: Oid, field: &Field) -> Option<Option<String>> {
     let value = edit::read(&content(repository, id)?, field, &Limits::default()).ok()?;
     Some(value.and_then(|it| it.as_text().map(str::to_owned)))

@@ -88,8 +88,9 @@ fn is_address(field: &str) -> bool {
         let Some(start) = key.len().checked_sub(word.len()) else { return false };
         let Some(end) = key.get(start..) else { return false };
         let before = key[..start].chars().last();
-        let begins =
-            before.is_none_or(|c| !c.is_alphanumeric()) || end.starts_with(|c: char| c.is_uppercase());
+        // A word of its own, or one of `camelCase`.
+        let begins = before.is_none_or(|c| !c.is_alphanumeric())
+            || before.is_some_and(char::is_lowercase) && end.starts_with(char::is_uppercase);
         begins && end.eq_ignore_ascii_case(word)
     };
     ADDRESSES.iter().any(|word| is_word(&word))

@@ -51,6 +51,6 @@ mod tests {
 
     #[test]
     fn a19_a_pattern_of_many_stars_ends_soon() {
-        assert!(!matches(&"**a".repeat(40), &"a".repeat(4000), b'.'));
+        assert!(!matches(&"**a".repeat(40), &format!("{}b", "a".repeat(4000)), b'.'));
     }
 }

@@ -128,7 +128,7 @@ fn a18_a_signed_body_may_be_anything_and_nothing_breaks() {
     for body in
         [deep.as_str(), &nested, "", "null", "[]", "7", "\u{0}", r#"{"repository":[]}"#, r#"{"ref":7}"#]
     {
-        assert_eq!(github(body.as_bytes(), "1").err(), Some(WebhookError::Malformed), "{:.40}", body);
+        assert_eq!(github(body.as_bytes(), "1").err(), Some(WebhookError::Malformed), "{body:.40}");
     }
     for body in ["{}", r#"{"repository":null,"ref":null}"#, r#"{"repository":{"clone_url":null}}"#] {
         let push = github(body.as_bytes(), "1").expect("is read");

@@ -1,4 +1,4 @@
-//! The Secrets and ConfigMaps of a control plane, read through its API server.
+//! What a control plane says of repositories, read through its API server.
 
 use std::{
     collections::{BTreeMap, HashMap},
