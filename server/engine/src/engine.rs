@@ -43,7 +43,7 @@ use crate::{
     },
     history::{self, Observation, Retention},
     metrics::Metrics,
-    plans::Planner,
+    plans::{self, Planner},
     repositories::{Repositories, RepositorySettings},
     tasks::Tasks,
     webhooks::Webhooks,
@@ -167,6 +167,7 @@ impl Engine {
             details: details.clone(),
             repositories: repositories.clone(),
             renderer,
+            max_age: plans::MAX_AGE,
         };
         let mut engine = Self {
             access,

@@ -44,9 +44,8 @@ use crate::{
     repositories::{Facts, Repositories, blocking},
 };
 
-/// How old what was fetched may be when a plan is made, and when one is only looked at.
-const FRESH_TO_MAKE: Duration = Duration::from_secs(5);
-const FRESH_TO_LOOK: Duration = Duration::from_secs(30);
+/// How old what was fetched may be when a plan is made, unless a test says otherwise.
+pub const MAX_AGE: Duration = Duration::from_secs(10);
 /// The program that tells the history of files.
 const GIT: &str = "git";
 
@@ -58,6 +57,8 @@ pub struct Planner {
     pub details: Details,
     pub repositories: Repositories,
     pub renderer: Renderer,
+    /// How old what was fetched may be when a plan is made.
+    pub max_age: Duration,
 }
 
 /// A plan of a repository, and where it was made.
@@ -74,7 +75,7 @@ impl Planner {
     /// # Errors
     /// What is not there for this actor, what cannot be planned, and a repository that cannot be read.
     pub async fn preview(&self, actor: &Actor, ask: AskPlan) -> Result<PlanDetail> {
-        let kept = self.make(actor, ask, FRESH_TO_LOOK).await?;
+        let kept = self.make(actor, ask).await?;
         Ok(self.detail(actor, kept, Standing::Valid))
     }
 
@@ -83,7 +84,7 @@ impl Planner {
     /// # Errors
     /// As [`Planner::preview`].
     pub async fn make_and_keep(&self, actor: &Actor, ask: AskPlan) -> Result<PlanDetail> {
-        let made = self.make(actor, ask, FRESH_TO_MAKE).await?;
+        let made = self.make(actor, ask).await?;
         store::keep(&self.db, actor, &made).await?;
         let kept = store::find(&self.db, &made.plan.hash).await?.unwrap_or(made);
         Ok(self.detail(actor, kept, Standing::Valid))
@@ -126,7 +127,7 @@ impl Planner {
             take_latest: only.clone(),
             overwrite: only,
         };
-        let made = self.plan(actor, &AskPlan::Promote(ask), FRESH_TO_LOOK).await?;
+        let made = self.plan(actor, &AskPlan::Promote(ask)).await?;
         let Plan { rows, commit, .. } = made.planned.plan;
         let row = rows.into_iter().next().ok_or_else(|| Error::Bug("a plan without its app".into()))?;
         match row.outcome {
@@ -136,8 +137,8 @@ impl Planner {
     }
 
     /// Computes a plan, and what the fleet adds to it.
-    async fn make(&self, actor: &Actor, ask: AskPlan, max_age: Duration) -> Result<Kept> {
-        let mut made = self.plan(actor, &ask, max_age).await?;
+    async fn make(&self, actor: &Actor, ask: AskPlan) -> Result<Kept> {
+        let mut made = self.plan(actor, &ask).await?;
         let snapshot = self.index.load();
         let reached = reach::reached(&snapshot, &made).await?;
         let specs = rendered::read_specs(self, &reached).await;
@@ -153,11 +154,11 @@ impl Planner {
         })
     }
 
-    /// Computes what the repository says. `max_age` is how old the mirror may be.
-    async fn plan(&self, actor: &Actor, ask: &AskPlan, max_age: Duration) -> Result<Made> {
+    /// Computes what the repository says.
+    async fn plan(&self, actor: &Actor, ask: &AskPlan) -> Result<Made> {
         let seen = self.index.load().seen_by(actor);
         let asked = fleet::ask(&seen, self.repositories.order(), ask, now())?;
-        let (mirror, head, late) = self.newest(&asked.lead, max_age).await?;
+        let (mirror, head, late) = self.newest(&asked.lead).await?;
         let facts = self.repositories.book().facts_of(&asked.lead).cloned();
         let rules = Arc::new(self.repositories.rules().clone());
         let (at, question) = (mirror.clone(), asked.clone());
@@ -170,8 +171,8 @@ impl Planner {
     }
 
     /// Fetches the repository; where that fails, what was fetched before has to do, and the plan says so.
-    async fn newest(&self, lead: &Row, max_age: Duration) -> Result<(MirrorPath, Oid, Option<String>)> {
-        match self.repositories.fresh(lead, max_age).await {
+    async fn newest(&self, lead: &Row) -> Result<(MirrorPath, Oid, Option<String>)> {
+        match self.repositories.fresh(lead, self.max_age).await {
             Ok((mirror, head)) => Ok((mirror, head, None)),
             Err(error) => {
                 let late = format!(
@@ -186,7 +187,7 @@ impl Planner {
 
     /// Tells whether a kept plan still holds, by computing it again.
     async fn standing(&self, actor: &Actor, kept: &Kept) -> Standing {
-        match self.plan(actor, &kept.ask, FRESH_TO_LOOK).await {
+        match self.plan(actor, &kept.ask).await {
             Ok(made) if made.planned.plan.hash == kept.plan.hash => Standing::Valid,
             Ok(made) => Standing::Stale { why: why_stale(&kept.plan, &made.planned.plan) },
             Err(error) => Standing::NotKnown { why: error.into_answer(actor).to_string() },

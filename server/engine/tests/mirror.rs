@@ -14,7 +14,7 @@ use std::{
 };
 
 use engine::{
-    git::mirror::{CredentialSource, Credentials, MirrorSettings, Mirrors, Repo, RepoState},
+    git::mirror::{CredentialSource, Credentials, MirrorError, MirrorSettings, Mirrors, Repo, RepoState},
     metrics::Metrics,
     tasks::Tasks,
 };
@@ -163,7 +163,15 @@ impl Lab {
         let (metrics, given) = (Metrics::default(), Given::default());
         let tasks = Tasks::new(metrics.clone());
         let source = Arc::new(given.clone());
-        let mirrors = Mirrors::new(settings.clone(), source, metrics, tasks.clone()).expect("starts");
+        let start = || Mirrors::new(settings.clone(), source.clone(), metrics.clone(), tasks.clone());
+        let mut mirrors = start();
+        // What the mirrors before were at ends a moment after them, and gives the folder back.
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while matches!(mirrors, Err(MirrorError::InUse { .. })) && std::time::Instant::now() < deadline {
+            std::thread::park_timeout(Duration::from_millis(10));
+            mirrors = start();
+        }
+        let mirrors = mirrors.expect("starts");
         Self { mirrors, given, tasks, folder, settings }
     }
 }

@@ -24,7 +24,7 @@ use engine::{
         rules::Rules,
     },
     metrics::Metrics,
-    plans::Planner,
+    plans::{MAX_AGE, Planner},
     render::{self, Mask, Renderer},
     repositories::Repositories,
     tasks::Tasks,
@@ -116,6 +116,7 @@ impl House {
             repositories,
             renderer: Renderer::new(render::Settings::default(), Mask::new([7; 32]), metrics)
                 .expect("a renderer"),
+            max_age: MAX_AGE,
         };
         let mut house = Self { db, folder, remote, indexer, planner, tasks };
         house.commit(&[
@@ -447,8 +448,9 @@ async fn b15_two_environments_are_compared_with_what_is_expected_to_differ_apart
 
 #[tokio::test]
 async fn a_repository_that_does_not_answer_is_planned_on_as_it_was_and_said_so() {
-    let house = House::new().await;
+    let mut house = House::new().await;
     fetched(&house).await;
+    house.planner.max_age = Duration::ZERO;
     std::fs::remove_file(house.folder.join("git")).expect("goes");
     let row = house.planner.index.load().rows[0].clone();
     assert!(house.planner.repositories.fresh(&row, Duration::ZERO).await.is_err());

@@ -61,7 +61,7 @@ pub(super) async fn earlier_states(planner: &Planner, actor: &Actor, id: &CellId
 }
 
 async fn told(planner: &Planner, lead: &Arc<Row>, environment: &str) -> Result<Earlier> {
-    let (mirror, head, _) = planner.newest(lead, super::FRESH_TO_LOOK).await?;
+    let (mirror, head, _) = planner.newest(lead).await?;
     let facts = planner.repositories.book().facts_of(lead).cloned();
     let rules = planner.repositories.rules().clone();
     let (lead, environment) = (Arc::clone(lead), environment.to_owned());

@@ -274,9 +274,9 @@ fn without_lines_for_them_who_may_sync_and_update_the_target_may_promote_and_rol
 
 #[test]
 fn lines_for_promotions_and_rollbacks_decide_alone_each_for_its_own() {
-    let argo_cd = "p, devs, applications, *, */*, allow";
-    let own =
-        "p, devs, promotions, create, staging/*/*, allow\np, managers, promotions, create, prod/*/*, allow";
+    let argo_cd = "p, role:devs, applications, *, */*, allow\ng, devs, role:devs\ng, managers, role:managers";
+    let own = "p, role:devs, promotions, create, staging/*/*, allow\n\
+               p, role:managers, promotions, create, prod/*/*, allow";
     let rights = rights(argo_cd, own);
     assert!(may(&rights, &person(&["devs"]), Verb::Promote, "staging"));
     assert!(!may(&rights, &person(&["devs"]), Verb::Promote, "prod"));

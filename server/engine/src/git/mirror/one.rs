@@ -119,7 +119,9 @@ impl Mirror {
         let mut state = self.state();
         let is_fresh = match wanted {
             Wanted::Any => true,
-            Wanted::Since(since) | Wanted::Anew(since) => state.fetched.is_some_and(|fetched| fetched >= since),
+            Wanted::Since(since) | Wanted::Anew(since) => {
+                state.fetched.is_some_and(|fetched| fetched >= since)
+            }
         };
         let is_there = state.note.fetched_at.is_some() && state.note.readers.contains(repo);
         if !is_fresh || !is_there || state.heads.by_branch.is_empty() || !self.bare.exists() {
