@@ -19,6 +19,7 @@ mod rollback;
 mod row;
 mod states;
 mod stays;
+mod touches;
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,6 @@
 //! What the history says to a plan: who changed a field last, what the last promotion left there, what is brought along.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use git2::{Oid, Repository};
 use model::plan::{CommitRef, ForeignEdit};
@@ -8,12 +8,10 @@ use model::plan::{CommitRef, ForeignEdit};
 use super::{
     carried::{Held, Values, alike, name_of},
     history::{History, HistoryError},
+    touches::Touches,
 };
 use crate::git::{layout::Carrier, trailers::Trailers, tree::Tree};
 
-/// So many commits of the files in question are looked at, and so many first.
-const MOST_TOUCHES: usize = 500;
-const FEW: usize = 12;
 /// How many of them a plan lists.
 const MOST_LISTED: usize = 100;
 /// A branch that was merged is searched so far for our commit.
@@ -27,7 +25,7 @@ pub(super) type Key = (usize, String);
 /// The history of some carriers, back from a commit.
 pub(super) struct Past<'a> {
     tree: &'a Tree<'a>,
-    history: &'a dyn History,
+    touches: Rc<Touches<'a>>,
     carriers: &'a [Carrier],
     /// By the id of a blob: what a carrier holds in it.
     read: RefCell<HashMap<(usize, Oid), Values>>,
@@ -60,8 +58,15 @@ pub(super) struct Along {
 }
 
 impl<'a> Past<'a> {
+    /// Of the carriers alone.
     pub(super) fn new(tree: &'a Tree<'a>, history: &'a dyn History, carriers: &'a [Carrier]) -> Self {
-        Self { tree, history, carriers, read: RefCell::default() }
+        let files = carriers.iter().map(|it| it.file.as_str());
+        Self::within(tree, Touches::new(history, tree.commit(), files), carriers)
+    }
+
+    /// Among commits that may have changed other files, too.
+    pub(super) fn within(tree: &'a Tree<'a>, touches: Rc<Touches<'a>>, carriers: &'a [Carrier]) -> Self {
+        Self { tree, touches, carriers, read: RefCell::default() }
     }
 
     /// Returns the commits that changed what the carriers hold, the newest first.
@@ -72,25 +77,23 @@ impl<'a> Past<'a> {
     /// Asks the history of the fields that would change.
     pub(super) fn known(&self, keys: &[Key], base_path: &str, environment: &str) -> Known {
         let mut known = Known::default();
-        let repository = self.tree.repository();
-        for step in self.touches() {
-            let step = match step {
-                Ok(step) => step,
+        for commit in self.commits() {
+            let commit = match commit {
+                Ok(commit) => commit,
                 Err(gap) => {
                     known.gap = Some(gap);
                     break;
                 }
             };
-            for key in keys.iter().filter(|key| value(&step.before, key) != value(&step.after, key)) {
-                known.authors.entry(key.clone()).or_insert(step.commit);
-                known.last.get_or_insert(step.commit);
-            }
             if known.base.is_none()
-                && let Some(ours) = ours(repository, step.commit, base_path, environment)
+                && let Some(ours) = ours(self.tree.repository(), commit, base_path, environment)
             {
-                known.base = Some((ours, if ours == step.commit { step.after } else { self.state_at(ours) }));
+                known.base = Some((ours, self.state_at(ours)));
             }
-            if known.base.is_some() && keys.iter().all(|key| known.authors.contains_key(key)) {
+            // Values cost more to read than messages.
+            if keys.iter().any(|key| !known.authors.contains_key(key)) {
+                known.note(&self.step(commit), keys);
+            } else if known.base.is_some() {
                 break;
             }
         }
@@ -142,22 +145,12 @@ impl<'a> Past<'a> {
         self.carriers.iter().filter_map(held).find_map(|held| held.versions(&held).1)
     }
 
-    /// Most questions are answered by the newest few, so those are asked for first.
+    fn commits(&self) -> impl Iterator<Item = Result<Oid, HistoryError>> {
+        (0..).map_while(|position| self.touches.at(position))
+    }
+
     fn touches(&self) -> impl Iterator<Item = Result<Step, HistoryError>> {
-        let mut files: Vec<_> = self.carriers.iter().map(|it| it.file.as_str()).collect();
-        files.sort_unstable();
-        files.dedup();
-        let from = self.tree.commit();
-        let mut touches = self.history.touches(from, &files, FEW);
-        let mut seen = 0;
-        let all = std::iter::from_fn(move || {
-            if seen == FEW {
-                touches = Box::new(self.history.touches(from, &files, MOST_TOUCHES).skip(FEW));
-            }
-            seen += 1;
-            touches.next()
-        });
-        all.map(|commit| commit.map(|commit| self.step(commit)))
+        self.commits().map(|commit| commit.map(|commit| self.step(commit)))
     }
 
     fn step(&self, commit: Oid) -> Step {
@@ -180,6 +173,13 @@ impl<'a> Past<'a> {
 }
 
 impl Known {
+    fn note(&mut self, step: &Step, keys: &[Key]) {
+        for key in keys.iter().filter(|key| value(&step.before, key) != value(&step.after, key)) {
+            self.authors.entry(key.clone()).or_insert(step.commit);
+            self.last.get_or_insert(step.commit);
+        }
+    }
+
     /// Returns what others changed since the last promotion (rule R5): neither what it left, nor what would be written.
     pub(super) fn foreign(
         &self,

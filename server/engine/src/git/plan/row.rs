@@ -1,5 +1,7 @@
 //! One app of a plan: its fields are read, brought, compared and told.
 
+use std::rc::Rc;
+
 use model::plan::{Move, PlanKind, PlanRow, RowOutcome, Stay, Verified};
 
 use super::{
@@ -11,6 +13,7 @@ use super::{
     pairs::{Pair, file_of, pairs},
     past::{Key, Past, State, value},
     stays::{Differences, left},
+    touches::Touches,
 };
 use crate::git::{
     edit::{Images, Value},
@@ -205,15 +208,21 @@ fn bring(
 
 /// Fills in what the history says.
 fn look_back(ask: &Ask<'_>, head: &Tree<'_>, carries: &[Carry], row: &mut PlanRow) {
-    let targets: Vec<_> = carries.iter().map(|it| it.target.clone()).collect();
-    let sources: Vec<_> = carries.iter().map(|it| it.source.clone()).collect();
-    let (target, source) =
-        (Past::new(head, ask.history, &targets), Past::new(ask.source, ask.history, &sources));
-    let (wanted, there): (State, State) =
-        carries.iter().map(|it| (it.theirs.values(), it.ours.values())).unzip();
     if row.moves.is_empty() {
         return;
     }
+    let targets: Vec<_> = carries.iter().map(|it| it.target.clone()).collect();
+    let sources: Vec<_> = carries.iter().map(|it| it.source.clone()).collect();
+    // Both sides at one commit have one history, which is asked for once.
+    let (target, source) = if head.commit() == ask.source.commit() {
+        let files = targets.iter().chain(&sources).map(|it| it.file.as_str());
+        let touches = Touches::new(ask.history, head.commit(), files);
+        (Past::within(head, Rc::clone(&touches), &targets), Past::within(ask.source, touches, &sources))
+    } else {
+        (Past::new(head, ask.history, &targets), Past::new(ask.source, ask.history, &sources))
+    };
+    let (wanted, there): (State, State) =
+        carries.iter().map(|it| (it.theirs.values(), it.ours.values())).unzip();
     let keys = differing(&wanted, &there);
     let known = target.known(&keys, &row.base_path, ask.to);
     row.last_touched = known.last.and_then(|commit| head.reference(commit));
