@@ -80,9 +80,9 @@ fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(command) => audit::run(command)?,
         Command::Plan(command) => {
-            let (text, changes) = command.plan()?;
+            let (text, status) = command.plan()?;
             say(&text)?;
-            return Ok(if changes { ExitCode::SUCCESS } else { ExitCode::from(2) });
+            return Ok(status);
         }
         Command::Lint(lint) => {
             let (text, has_errors) = lint.look()?;

@@ -132,6 +132,24 @@ fn a_train_has_a_row_for_each_app_and_its_totals() {
 }
 
 #[test]
+fn what_a_person_must_decide_first_is_no_success() {
+    let folder = clone("plan-stopped");
+    let file = folder.join("apps/web/overlays/prod/kustomization.yaml");
+    let before = fs::read_to_string(&file).expect("reads");
+    let ours = "Quarterdeck-Change: 1\nQuarterdeck-Act: promote\nQuarterdeck-App: apps/web\n\
+                Quarterdeck-From: dev\nQuarterdeck-To: prod";
+    for (tag, message) in [("1.4.3", ours), ("1.4.3-hotfix", "By hand")] {
+        fs::write(&file, before.replace("1.4.2", tag)).expect("a file");
+        git(&folder, &["commit", "-qam", "Set the tag", "-m", message]);
+    }
+    let output = plan(&folder, &PROMOTE);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("is there now: \"1.4.3-hotfix\" (erin"), "{text}");
+    assert!(plan(&folder, &[&PROMOTE[..], &["--overwrite"]].concat()).status.success());
+}
+
+#[test]
 fn a_whole_path_is_restored_only_where_nobody_else_was() {
     let folder = clone("plan-whole");
     let file = folder.join("apps/web/overlays/prod/kustomization.yaml");

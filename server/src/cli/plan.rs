@@ -3,7 +3,7 @@
 
 mod words;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand, ValueEnum};
 use engine::git::{
@@ -12,14 +12,15 @@ use engine::git::{
     rules::Rules,
     tree::{self, Tree},
 };
-use model::plan::{AskPlan, AskPromotion, AskRollback, Plan, PlanDetail};
+use model::plan::{AskPlan, AskPromotion, AskRollback, Plan, PlanDetail, RowOutcome};
 
 use super::remote::Remote;
 
 /// So many commits of a clone are looked at for one question.
 const MOST_COMMITS: usize = 50_000;
 
-/// What to plan. Exit status: 0 where something would change, 2 where there is nothing to do, 1 on an error.
+/// What to plan. Exit status: 0 where something would change, 2 where there is nothing to do, 1 on an error and where a
+/// person must decide first.
 #[derive(Subcommand)]
 pub enum Command {
     /// Brings what apps run in an environment to another one.
@@ -91,11 +92,11 @@ enum Format {
 }
 
 impl Command {
-    /// Plans; returns what to print, and whether something would change.
+    /// Plans; returns what to print, and the exit status.
     ///
     /// # Errors
     /// A repository, revision, app or environment that is not there; files that cannot be read or edited safely.
-    pub fn plan(&self) -> anyhow::Result<(String, bool)> {
+    pub fn plan(&self) -> anyhow::Result<(String, ExitCode)> {
         let source = match self {
             Self::Promote(it) => &it.source,
             Self::Rollback(it) => &it.source,
@@ -109,7 +110,7 @@ impl Command {
             Format::Json => serde_json::to_string_pretty(&plan)?,
             Format::Text => words::of(&plan)?,
         };
-        Ok((text.trim_end_matches('\n').to_owned(), !plan.is_empty()))
+        Ok((text.trim_end_matches('\n').to_owned(), status_of(&plan)))
     }
 
     /// What a Quarterdeck is asked for.
@@ -165,5 +166,14 @@ impl Command {
         let mut plan = planned.plan;
         plan.warnings.extend(trouble.map(|it| format!("{}: {}", it.path, it.why)));
         Ok(plan)
+    }
+}
+
+fn status_of(plan: &Plan) -> ExitCode {
+    let is_stopped = plan.rows.iter().any(|row| matches!(row.outcome, RowOutcome::Stopped { .. }));
+    match plan.is_empty() {
+        false => ExitCode::SUCCESS,
+        true if is_stopped => ExitCode::FAILURE,
+        true => ExitCode::from(2),
     }
 }

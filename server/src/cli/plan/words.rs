@@ -15,7 +15,7 @@ pub(super) fn of(plan: &Plan) -> Result<String, Error> {
     let mut text = String::new();
     let Plan { kind, from, to, commit, hash, rows, .. } = plan;
     let what = match &rows[..] {
-        [row] => row.app.escape_debug().to_string(),
+        [row] => safe(&row.app),
         _ => format!("{} apps", rows.len()),
     };
     let act = kind.word();
@@ -25,7 +25,7 @@ pub(super) fn of(plan: &Plan) -> Result<String, Error> {
     }
     writeln!(text, "at commit {commit:.10}, plan {hash:.12}")?;
     for warning in &plan.warnings {
-        writeln!(text, "! {}", warning.escape_debug())?;
+        writeln!(text, "! {}", safe(warning))?;
     }
     for one in rows {
         row(&mut text, plan, one)?;
@@ -52,27 +52,27 @@ fn row(text: &mut String, plan: &Plan, row: &PlanRow) -> Result<(), Error> {
     let to = &plan.to;
     writeln!(text)?;
     if plan.rows.len() > 1 {
-        writeln!(text, "{} ({})", row.app.escape_debug(), row.base_path.escape_debug())?;
+        writeln!(text, "{} ({})", safe(&row.app), safe(&row.base_path))?;
     }
     match &row.outcome {
         RowOutcome::NothingToDo => writeln!(text, "Nothing to do: {to} has this already.")?,
-        RowOutcome::Skipped { why } => writeln!(text, "Skipped: {}.", why.escape_debug())?,
-        RowOutcome::Stopped { why } => writeln!(text, "Stopped: {}.", why.escape_debug())?,
+        RowOutcome::Skipped { why } => writeln!(text, "Skipped: {}.", safe(why))?,
+        RowOutcome::Stopped { why } => writeln!(text, "Stopped: {}.", safe(why))?,
         RowOutcome::Moves => {
             if let (before, Some(after)) = (&row.before, &row.after) {
                 let before = before.as_deref().unwrap_or("nothing");
-                writeln!(text, "{} -> {}", before.escape_debug(), after.escape_debug())?;
+                writeln!(text, "{} -> {}", safe(before), safe(after))?;
             }
         }
     }
     for warning in &row.warnings {
-        writeln!(text, "! {}", warning.escape_debug())?;
+        writeln!(text, "! {}", safe(warning))?;
     }
     moves(text, row)?;
     foreign(text, &row.foreign)?;
     commits(text, plan.kind, &row.commits)?;
     if matches!(row.outcome, RowOutcome::Moves | RowOutcome::Stopped { .. }) {
-        facts(text, row)?;
+        facts(text, plan.kind, row)?;
     }
     stays(text, &row.stays)
 }
@@ -85,10 +85,15 @@ fn moves(text: &mut String, row: &PlanRow) -> Result<(), Error> {
     let mut last = "";
     for Move { file, field, before, after } in row.moves.iter().take(MOST_LINES) {
         if last != file.as_str() {
-            writeln!(text, "  {}", file.escape_debug())?;
+            writeln!(text, "  {}", safe(file))?;
             last = file;
         }
-        writeln!(text, "    {}: {} -> {}", field.escape_debug(), shown(before), shown(after))?;
+        match (field.as_str(), before, after) {
+            ("(file)", None, _) => writeln!(text, "    a new file")?,
+            ("(file)", _, None) => writeln!(text, "    the file goes")?,
+            ("(file)", ..) => writeln!(text, "    the whole file")?,
+            _ => writeln!(text, "    {}: {} -> {}", safe(field), shown(before), shown(after))?,
+        }
     }
     more(text, row.moves.len())
 }
@@ -99,11 +104,11 @@ fn foreign(text: &mut String, edits: &[ForeignEdit]) -> Result<(), Error> {
     }
     writeln!(text, "\nChanged by others since the last promotion")?;
     let by = |commit: &Option<CommitRef>| match commit {
-        Some(CommitRef { id, author, at, .. }) => format!(" ({}, {at}, {id:.10})", author.escape_debug()),
+        Some(CommitRef { id, author, at, .. }) => format!(" ({}, {at}, {id:.10})", safe(author)),
         None => String::new(),
     };
     for edit in edits {
-        writeln!(text, "  {} {}", edit.file.escape_debug(), edit.field.escape_debug())?;
+        writeln!(text, "  {} {}", safe(&edit.file), safe(&edit.field))?;
         writeln!(text, "    was promoted: {}{}", shown(&edit.base), by(&edit.promoted_by))?;
         writeln!(text, "    is there now: {}{}", shown(&edit.ours), by(&edit.changed_by))?;
         writeln!(text, "    would come:   {}{}", shown(&edit.theirs), by(&edit.source_changed_by))?;
@@ -123,10 +128,11 @@ fn commits(text: &mut String, kind: PlanKind, commits: &[CommitRef]) -> Result<(
 }
 
 /// What the history and the fleet say.
-fn facts(text: &mut String, row: &PlanRow) -> Result<(), Error> {
+fn facts(text: &mut String, kind: PlanKind, row: &PlanRow) -> Result<(), Error> {
     writeln!(text)?;
     match &row.last_touched {
         Some(commit) => writeln!(text, "Last changed    {}", line_of(commit))?,
+        None if kind == PlanKind::Introduce => {}
         None => writeln!(text, "Last changed    not known")?,
     }
     if let Some(later) = &row.later {
@@ -135,7 +141,7 @@ fn facts(text: &mut String, row: &PlanRow) -> Result<(), Error> {
     match &row.verified {
         Verified::Healthy { since: Some(since) } => writeln!(text, "Verified        healthy since {since}")?,
         Verified::Healthy { since: None } => writeln!(text, "Verified        healthy")?,
-        Verified::Not { why } => writeln!(text, "Verified        no: {}", why.escape_debug())?,
+        Verified::Not { why } => writeln!(text, "Verified        no: {}", safe(why))?,
         Verified::NotKnown => writeln!(text, "Verified        not known")?,
     }
     Ok(())
@@ -143,15 +149,15 @@ fn facts(text: &mut String, row: &PlanRow) -> Result<(), Error> {
 
 fn stays(text: &mut String, stays: &[Stay]) -> Result<(), Error> {
     let told: Vec<_> = stays.iter().filter(|stay| !stay.expected).collect();
-    if !told.is_empty() {
+    if !stays.is_empty() {
         writeln!(text, "\nStays as it is")?;
     }
     for Stay { file, field, source, target, why, .. } in told.iter().take(MOST_LINES) {
-        let (file, why) = (file.escape_debug(), why.escape_debug());
+        let (file, why) = (safe(file), safe(why));
         match field {
             Some(field) => {
                 let (source, target) = (shown(source), shown(target));
-                writeln!(text, "  {file} {}: {target}, there {source} ({why})", field.escape_debug())?;
+                writeln!(text, "  {file} {}: {target}, there {source} ({why})", safe(field))?;
             }
             None => writeln!(text, "  {file} ({why})")?,
         }
@@ -159,12 +165,13 @@ fn stays(text: &mut String, stays: &[Stay]) -> Result<(), Error> {
     more(text, told.len())?;
     match stays.len() - told.len() {
         0 => Ok(()),
-        expected => writeln!(text, "  and {expected} that are expected to differ"),
+        1 => writeln!(text, "  1 difference is expected"),
+        expected => writeln!(text, "  {expected} differences are expected"),
     }
 }
 
 fn line_of(CommitRef { id, subject, author, .. }: &CommitRef) -> String {
-    format!("{id:.10} {}: {}", author.escape_debug(), subject.escape_debug())
+    format!("{id:.10} {}: {}", safe(author), safe(subject))
 }
 
 fn more(text: &mut String, length: usize) -> Result<(), Error> {
@@ -177,4 +184,20 @@ fn more(text: &mut String, length: usize) -> Result<(), Error> {
 /// A value has its own escapes where it is a text.
 fn shown(value: &Option<String>) -> String {
     value.as_ref().map_or_else(|| "nothing".to_owned(), |it| it.chars().filter(|c| !c.is_control()).collect())
+}
+
+/// What repositories hold, without what a terminal would obey or a person could not see.
+fn safe(text: impl AsRef<str>) -> String {
+    let is_odd = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    let mut safe = String::with_capacity(text.as_ref().len());
+    for c in text.as_ref().chars() {
+        match is_odd(c) {
+            true => safe.extend(c.escape_unicode()),
+            false => safe.push(c),
+        }
+    }
+    safe
 }

@@ -84,8 +84,13 @@ pub(super) fn introduce(
     row.outcome = RowOutcome::Moves;
     row.before = None;
     row.moves = moves.into_iter().chain(std::mem::take(&mut row.moves)).collect();
+    for made in row.moves.iter_mut().filter(|it| it.field == WHOLE) {
+        let bytes = files.read(&made.file)?.unwrap_or_default();
+        let id = Oid::hash_object(ObjectType::Blob, &bytes).ok();
+        made.after = id.map(|id| id.to_string()[..10].to_owned());
+    }
     row.warnings.push(format!(
-        "the files are made after those of {nearest}: replicas, resources, hosts and secrets are its own until they are changed"
+        "the files are made after those of {nearest}: its replicas, resources, hosts and secrets hold until they are changed"
     ));
     row.warnings.extend(told(checks));
     Ok(made)
@@ -210,8 +215,8 @@ impl Scaffold<'_> {
         files: &mut Files<'_>,
     ) -> Result<(), Trouble> {
         let bytes = files.tree.content(path, entry.id)?;
-        let id = Oid::hash_object(ObjectType::Blob, &bytes).ok().map(|id| id.to_string()[..10].to_owned());
-        self.moves.push(Move { file: copy.to_owned(), field: WHOLE.to_owned(), before: None, after: id });
+        // Its id is told when nothing changes it any more.
+        self.moves.push(Move { file: copy.to_owned(), field: WHOLE.to_owned(), before: None, after: None });
         let is_kustomization =
             place.carriers.iter().any(|it| it.file == copy && it.role == "kustomization.yaml");
         let bytes = match edit::Tree::read(&bytes, &Limits::default()) {
