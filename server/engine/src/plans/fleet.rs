@@ -112,6 +112,12 @@ fn ask_promotion(
 fn ask_rollback(seen: &Snapshot, order: &[Environment], ask: &AskRollback) -> AppResult<Asked> {
     let rank = rank_of(order, &ask.environment)?;
     let app = find(seen, order, &ask.app)?;
+    // A name could be an expression that searches the whole history.
+    let is_commit = (7..=40).contains(&ask.revision.len()) && ask.revision.bytes().all(|it| it.is_ascii_hexdigit());
+    if !is_commit {
+        let why = "name a commit by its id, of 7 to 40 hexadecimal digits.".to_owned();
+        return Err(AppError::Invalid { field: "revision".into(), why });
+    }
     let target = owned(&app.rows[rank]);
     if target.is_empty() {
         return Err(AppError::NotFound { what: format!("{} in {}", ask.app, ask.environment) });
