@@ -21,6 +21,7 @@ make_repo() {
   git -C "$work" init -q -b main
   each_app seed_app
   seed_commit alice 'The fleet as it stands'
+  each_app seed_passage
   each_app seed_release bob dev
   each_app seed_release carol staging
   each_app seed_release dave prod
@@ -65,6 +66,13 @@ seed_release() {
   [[ $tag != "$(first_tag)" ]] || return 0
   seed_environment "$2" "$tag"
   seed_commit "$1" "Release $APP $tag to $2"
+}
+
+# What staging runs was in dev before dev's own release: each environment is behind by releases that can be counted.
+seed_passage() {
+  [[ $STAGING != "$(first_tag)" && $STAGING != "$DEV" && $STAGING != *[a-z]* ]] || return 0
+  seed_environment dev "$STAGING"
+  seed_commit bob "Release $APP $STAGING to dev"
 }
 
 seed_commit() {

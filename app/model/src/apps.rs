@@ -108,6 +108,8 @@ pub struct AppRow {
     pub project: String,
     /// One for each column; none where the app is not in that environment.
     pub cells: Vec<Option<Cell>>,
+    /// For each column whether the app could be brought there: it is in the environment before, and not in this one.
+    pub introducible: Vec<bool>,
     /// In words how far it is: `2 releases to prod`, `even everywhere`, `not in prod`.
     pub summary: String,
 }

@@ -2,10 +2,10 @@
 
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 #[cfg(feature = "ssr")]
-use model::AppError;
+use model::{AppError, apps::CellId};
 use model::{
     AppResult,
-    apps::{AppDetail, CellDetail, CellId, Comparison, ListApps, Matrix},
+    apps::{AppDetail, CellDetail, Comparison, ListApps, Matrix},
     operation::Outcome,
     repository::RepositoryList,
 };

@@ -3,8 +3,12 @@
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 use model::{
     AppResult,
+    plan::{EarlierStates, PlanDetail},
+};
+#[cfg(feature = "ssr")]
+use model::{
     apps::CellId,
-    plan::{AskPlan, AskPromotion, AskRollback, EarlierStates, PlanDetail},
+    plan::{AskPlan, AskPromotion, AskRollback},
 };
 
 #[cfg(feature = "ssr")]

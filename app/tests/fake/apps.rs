@@ -164,6 +164,7 @@ fn app_row(name: &str, project: &str, summary: &str, cells: [Option<Cell>; 3]) -
         slug: name.into(),
         name: name.into(),
         project: project.into(),
+        introducible: (0..3).map(|at| at > 0 && cells[at].is_none() && cells[at - 1].is_some()).collect(),
         cells: cells.into(),
         summary: summary.into(),
     }

@@ -123,6 +123,7 @@ fn app(name: &str, versions: [Option<&str>; 3], lags: [Lag; 3]) -> AppRow {
         slug: name.into(),
         name: name.into(),
         project: "storefront".into(),
+        introducible: vec![false; 3],
         cells: versions.into_iter().zip(lags).map(|(version, lag)| cell(version, lag)).collect(),
         summary: String::new(),
     }

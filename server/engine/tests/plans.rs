@@ -389,7 +389,7 @@ async fn a10_who_may_not_see_an_app_learns_of_no_plan_with_it() {
     let asked = house.planner.preview(&person("devs"), promotion(&["web"], "staging", "prod")).await;
     assert!(matches!(answer(asked.expect_err("is hidden")), AppError::NotFound { .. }));
     let seen = house.planner.index.load().seen_by(&person("ops"));
-    assert_eq!(seen.rows.len(), 3, "{:?}", seen.slugs);
+    assert_eq!(seen.rows.len(), 3, "{:?}", seen.apps);
     let shown = house.planner.find(&person("ops"), &made.plan.hash).await.expect("may see both");
     assert_eq!(shown.denied.as_deref(), Some("needs applications/sync"), "and may not carry it out");
 }

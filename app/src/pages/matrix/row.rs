@@ -125,14 +125,16 @@ fn Place(
         row.with(|row| row.as_ref().is_some_and(|row| row.cells.get(column).is_some_and(Option::is_some)))
     };
     let is_there = Memo::new(move |_| has(column));
-    let is_before = Memo::new(move |_| column > 0 && has(column - 1));
+    let can_come = Memo::new(move |_| {
+        row.with(|row| row.as_ref().is_some_and(|row| row.introducible.get(column).is_some_and(|it| *it)))
+    });
     let cell = Memo::new(move |_| row.with(|row| row.as_ref()?.cells.get(column)?.clone()));
     let spot = Spot { slug: id.app.clone(), place: FIRST + column };
     let content = move || {
         let (id, name, spot) = (id.clone(), name.clone(), spot.clone());
         match &before {
             _ if is_there.get() => view! { <CellLink cell id name spot board now/> }.into_any(),
-            Some(before) if is_before.get() => {
+            Some(before) if can_come.get() => {
                 let href = routes::promote(std::slice::from_ref(&id.app), before, &id.environment);
                 view! {
                     <span class="cell-none">

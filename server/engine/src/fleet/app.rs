@@ -51,7 +51,7 @@ pub fn app_detail(
     });
     AppDetail {
         now,
-        slug: snapshot.slugs.of(app.key).unwrap_or(app.name).to_owned(),
+        slug: snapshot.apps.slug_of(app.key).unwrap_or(app.name).to_owned(),
         name: app.name.to_owned(),
         project: app.project(),
         why,
@@ -123,6 +123,10 @@ fn next_step(
     let targets = &app.rows[rank + 1];
     let source = app.rows[rank].first()?;
     let (kind, denied) = if targets.is_empty() {
+        // What may not be seen there is not introduced there either.
+        if snapshot.apps.is_in(app.key, to) {
+            return None;
+        }
         (ActKind::Introduce, lacks_to_introduce(snapshot, actor, source, to))
     } else {
         let lacks = |row| snapshot.rights.lacks(actor, Verb::Promote, &snapshot.object_of(row));

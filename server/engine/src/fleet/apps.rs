@@ -1,7 +1,10 @@
 //! Which Applications are one app: by an id from the settings, a label or a name that the settings point to, else by the
 //! repository and the base path that they come from.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use globset::{Glob, GlobMatcher};
 use rustc_hash::FxHashMap as HashMap;
@@ -89,11 +92,21 @@ pub enum Reason {
     Name,
 }
 
-/// The names of apps in URLs: each one's name, with a mark behind it where several apps have that name.
+/// All apps of the fleet, whoever may see them: how each is named in URLs, its name with a mark behind it where several
+/// apps have that name; and in which environments it is.
 #[derive(Debug, Default)]
-pub struct Slugs {
-    by_key: HashMap<Arc<str>, String>,
+pub struct KnownApps {
+    slugs: HashMap<Arc<str>, String>,
     by_slug: HashMap<String, Arc<str>>,
+    environments: HashMap<Arc<str>, BTreeSet<String>>,
+}
+
+/// An app in an environment.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    pub key: &'a Arc<str>,
+    pub name: &'a str,
+    pub environment: Option<&'a str>,
 }
 
 impl AppRules {
@@ -242,35 +255,43 @@ impl Reason {
     }
 }
 
-impl Slugs {
-    /// Gives each app its slug.
-    pub fn new<'a>(apps: impl Iterator<Item = (&'a Arc<str>, &'a str)>) -> Self {
-        let mut names: BTreeMap<&str, Vec<&Arc<str>>> = BTreeMap::new();
-        for (key, name) in apps {
-            let keys = names.entry(name).or_default();
-            if !keys.contains(&key) {
-                keys.push(key);
+impl KnownApps {
+    /// Gathers the apps from what is seen of all Applications.
+    pub fn new<'a>(sights: impl Iterator<Item = Sight<'a>>) -> Self {
+        let mut names: BTreeMap<&str, BTreeSet<&Arc<str>>> = BTreeMap::new();
+        let mut known = Self::default();
+        for Sight { key, name, environment } in sights {
+            names.entry(name).or_default().insert(key);
+            if let Some(environment) = environment {
+                let environments = known.environments.entry(Arc::clone(key)).or_default();
+                if !environments.contains(environment) {
+                    environments.insert(environment.to_owned());
+                }
             }
         }
-        let mut slugs = Self::default();
         for (name, keys) in names {
             for key in &keys {
                 let slug = if keys.len() == 1 { name.to_owned() } else { format!("{name}~{}", mark(key)) };
-                slugs.by_slug.insert(slug.clone(), Arc::clone(key));
-                slugs.by_key.insert(Arc::clone(key), slug);
+                known.by_slug.insert(slug.clone(), Arc::clone(key));
+                known.slugs.insert(Arc::clone(key), slug);
             }
         }
-        slugs
+        known
     }
 
     /// Returns the slug of an app.
-    pub fn of(&self, key: &str) -> Option<&str> {
-        self.by_key.get(key).map(String::as_str)
+    pub fn slug_of(&self, key: &str) -> Option<&str> {
+        self.slugs.get(key).map(String::as_str)
     }
 
     /// Returns the app of a slug.
     pub fn find(&self, slug: &str) -> Option<&Arc<str>> {
         self.by_slug.get(slug)
+    }
+
+    /// Tells whether an app is in an environment, whether or not somebody may see it there.
+    pub fn is_in(&self, key: &str, environment: &str) -> bool {
+        self.environments.get(key).is_some_and(|environments| environments.contains(environment))
     }
 }
 
@@ -314,11 +335,14 @@ mod tests {
         let there = rules.identify(&Environments::default(), origin);
         assert_eq!(here.name, there.name);
         assert_ne!(here.key, there.key);
-        let slugs = Slugs::new([(&here.key, "api"), (&there.key, "api"), (&here.key, "api")].into_iter());
-        let slug = slugs.of(&here.key).expect("has a slug");
-        assert_ne!(Some(slug), slugs.of(&there.key));
-        assert_eq!(slugs.find(slug), Some(&here.key));
-        assert_eq!(slugs.find("api"), None, "the bare name would mean either");
+        let sight = |key, environment| Sight { key, name: "api", environment: Some(environment) };
+        let sights = [sight(&here.key, "dev"), sight(&there.key, "dev"), sight(&here.key, "prod")];
+        let known = KnownApps::new(sights.into_iter());
+        let slug = known.slug_of(&here.key).expect("has a slug");
+        assert_ne!(Some(slug), known.slug_of(&there.key));
+        assert_eq!(known.find(slug), Some(&here.key));
+        assert_eq!(known.find("api"), None, "the bare name would mean either");
+        assert!(known.is_in(&here.key, "prod") && !known.is_in(&there.key, "prod"));
     }
 
     #[test]

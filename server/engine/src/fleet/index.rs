@@ -23,7 +23,7 @@ use model::{
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    apps::{AppIdentity, AppRules, Origin, Reason, Slugs},
+    apps::{AppIdentity, AppRules, KnownApps, Origin, Reason, Sight},
     credentials::{IN_CLUSTER, Registration},
     environment::{Environments, Signs},
     probe::{Contact, Survey},
@@ -107,8 +107,8 @@ pub struct Snapshot {
     pub warnings: Vec<Warning>,
     /// Who may do what.
     pub rights: Arc<Rights>,
-    /// How apps are named in URLs; all of them, so that an app has one name for everybody.
-    pub slugs: Arc<Slugs>,
+    /// All apps, whoever may see them: an app has one name for everybody, and none is introduced where it is.
+    pub apps: Arc<KnownApps>,
     /// All clusters: what ails an Application's pods may be told where its cluster is not shown.
     all_clusters: Arc<Clusters>,
     /// How fresh our knowledge is of what is at each [`Place`].
@@ -248,7 +248,7 @@ impl Snapshot {
             planes: self.planes.clone(),
             warnings: self.warnings.clone(),
             rights: Arc::clone(&self.rights),
-            slugs: Arc::clone(&self.slugs),
+            apps: Arc::clone(&self.apps),
             all_clusters: Arc::clone(&self.all_clusters),
             freshness: Arc::clone(&self.freshness),
             projects: Arc::clone(&self.projects),
@@ -350,8 +350,8 @@ impl Index {
             queue,
             environments,
             apps,
-            slugs: Arc::default(),
-            slugs_are_old: false,
+            known_apps: Arc::default(),
+            apps_changed: false,
             repositories: HashSet::new(),
             planes,
             clusters: BTreeMap::new(),
@@ -394,9 +394,9 @@ pub struct Indexer {
     queue: mpsc::Receiver<Change>,
     environments: Environments,
     apps: AppRules,
-    slugs: Arc<Slugs>,
-    /// Whether an app came or went since the slugs were given.
-    slugs_are_old: bool,
+    known_apps: Arc<KnownApps>,
+    /// Whether an app came, went or moved since they were gathered.
+    apps_changed: bool,
     /// Every URL ever seen, once.
     repositories: HashSet<Arc<str>>,
     planes: BTreeMap<String, Plane>,
@@ -447,9 +447,13 @@ impl Indexer {
 
     fn publish(&mut self) {
         self.generation += 1;
-        if std::mem::take(&mut self.slugs_are_old) {
-            let apps = self.rows.values().map(|row| (&row.identity.key, row.identity.name.as_str()));
-            self.slugs = Arc::new(Slugs::new(apps));
+        if std::mem::take(&mut self.apps_changed) {
+            let sights = self.rows.values().map(|row| Sight {
+                key: &row.identity.key,
+                name: &row.identity.name,
+                environment: row.environment.name(),
+            });
+            self.known_apps = Arc::new(KnownApps::new(sights));
         }
         for (kind, count) in [("applications", self.rows.len()), ("clusters", self.clusters.len())] {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
@@ -462,7 +466,7 @@ impl Indexer {
             clusters: clusters.clone(),
             all_clusters: clusters,
             rights: self.rights.clone(),
-            slugs: self.slugs.clone(),
+            apps: self.known_apps.clone(),
             rows: self.rows.values().cloned().collect(),
             warnings: self.warnings.values().cloned().collect(),
             freshness: Arc::new(self.freshness()),
@@ -506,13 +510,13 @@ impl Indexer {
             Change::ApplicationGone { plane, namespace, name } => {
                 self.warnings.remove(&(plane.clone(), APPLICATION, namespace.clone(), name.clone()));
                 self.rows.remove(&ApplicationId { control_plane: plane, namespace, name });
-                self.slugs_are_old = true;
+                self.apps_changed = true;
             }
             Change::ApplicationsListed { plane, present } => {
                 let is_present =
                     |namespace: &String, name: &String| present.contains(&(namespace.clone(), name.clone()));
                 self.rows.retain(|id, _| id.control_plane != plane || is_present(&id.namespace, &id.name));
-                self.slugs_are_old = true;
+                self.apps_changed = true;
                 self.warnings.retain(|(of, kind, namespace, name), _| {
                     *of != plane || *kind != APPLICATION || is_present(namespace, name)
                 });
@@ -671,6 +675,7 @@ impl Indexer {
                 row.cluster = cluster;
                 self.tell_environment(&mut row);
                 row.standing = self.standing_of(&row);
+                self.apps_changed = true;
                 self.rows.insert(id, Arc::new(row));
             }
         }
@@ -730,7 +735,9 @@ impl Indexer {
         let (row, past) = self.row_of(plane, application, now);
         self.warnings.remove(&(plane.to_owned(), APPLICATION, row.id.namespace.clone(), row.id.name.clone()));
         let before = self.rows.get(&row.id).filter(|before| before.uid == row.uid);
-        self.slugs_are_old |= before.is_none_or(|before| before.identity.key != row.identity.key);
+        self.apps_changed |= before.is_none_or(|before| {
+            (&before.identity.key, before.environment.name()) != (&row.identity.key, row.environment.name())
+        });
         let is_news = before.is_none_or(|before| {
             (before.health, before.sync, &before.operation) != (row.health, row.sync, &row.operation)
         });

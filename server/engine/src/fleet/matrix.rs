@@ -72,7 +72,7 @@ pub fn gather<'a>(snapshot: &'a Snapshot, order: &[Environment]) -> (Vec<Gathere
 
 /// Finds one app by its slug.
 pub fn find<'a>(snapshot: &'a Snapshot, order: &[Environment], slug: &str) -> Option<Gathered<'a>> {
-    let key = snapshot.slugs.find(slug)?;
+    let key = snapshot.apps.find(slug)?;
     let mut rows: Vec<Vec<&Arc<Row>>> = vec![Vec::new(); order.len()];
     let of_app = snapshot.rows.iter().filter(|row| row.identity.key == *key);
     for row in of_app {
@@ -267,8 +267,13 @@ fn app_row(
 ) -> AppRow {
     let mut cells = app.cells(snapshot, book, now);
     let summary = summary(order, &cells);
+    let introducible = |rank: usize| {
+        let is_before = rank > 0 && !app.rows[rank - 1].is_empty();
+        is_before && !snapshot.apps.is_in(app.key, order[rank].name().unwrap_or_default())
+    };
     AppRow {
-        slug: snapshot.slugs.of(app.key).unwrap_or(app.name).to_owned(),
+        introducible: shown.iter().map(|rank| introducible(*rank)).collect(),
+        slug: snapshot.apps.slug_of(app.key).unwrap_or(app.name).to_owned(),
         name: app.name.to_owned(),
         project: app.project(),
         cells: shown.iter().map(|rank| cells[*rank].take()).collect(),

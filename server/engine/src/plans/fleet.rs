@@ -77,10 +77,13 @@ fn ask_promotion(
     let is_single = chosen.len() == 1;
     let mut apps = Vec::new();
     for app in &chosen {
-        let slug = seen.slugs.of(app.key).unwrap_or(app.name);
+        let slug = seen.apps.slug_of(app.key).unwrap_or(app.name);
         let source = owned(&app.rows[from]);
         if source.is_empty() {
             return Err(AppError::NotFound { what: format!("{slug} in {}", ask.from) });
+        }
+        if app.rows[to].is_empty() && seen.apps.is_in(app.key, &ask.to) {
+            return Err(AppError::NotFound { what: format!("{slug} in {}", ask.to) });
         }
         let (verified, commit) = verify(seen, &source, &ask.from, now);
         let takes_latest = ask.take_latest.iter().any(|it| it == slug);
@@ -115,6 +118,13 @@ fn ask_rollback(seen: &Snapshot, order: &[Environment], ask: &AskRollback) -> Ap
     let target = owned(&app.rows[rank]);
     if target.is_empty() {
         return Err(AppError::NotFound { what: format!("{} in {}", ask.app, ask.environment) });
+    }
+    // A name could be an expression that searches the whole history.
+    let is_commit =
+        (7..=40).contains(&ask.revision.len()) && ask.revision.bytes().all(|it| it.is_ascii_hexdigit());
+    if !is_commit {
+        let why = "name a commit by its id, of 7 to 40 hexadecimal digits.".to_owned();
+        return Err(AppError::Invalid { field: "revision".into(), why });
     }
     let asked = AskedApp {
         slug: ask.app.clone(),
