@@ -363,17 +363,17 @@ pub struct Comparison {
     /// The commit that was read.
     pub commit: String,
     /// What a promotion would bring.
-    pub travels: Vec<Difference>,
+    pub travels: Vec<FieldDifference>,
     /// What nobody has listed as expected.
-    pub unlisted: Vec<Difference>,
+    pub unlisted: Vec<FieldDifference>,
     /// What is expected to differ: namespaces, replicas, hosts, and what the rules name.
-    pub expected: Vec<Difference>,
+    pub expected: Vec<FieldDifference>,
 }
 
 /// A field or a file that differs between two environments.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Difference {
+pub struct FieldDifference {
     /// Relative to the folder of the environment.
     pub file: String,
     /// None where it is the whole file.

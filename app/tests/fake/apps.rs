@@ -7,7 +7,8 @@ use model::{
     application::FacetValue,
     apps::{
         Act, ActKind, AppDetail, AppEnvironment, AppFacets, AppRow, Cell, CellDetail, CellId, CellState,
-        Column, Comparison, Difference, Lag, ListApps, Mark, Matrix, Release, ReleaseRef, SavedView, Station,
+        Column, Comparison, FieldDifference, Lag, ListApps, Mark, Matrix, Release, ReleaseRef, SavedView,
+        Station,
     },
     backend::{Answer, Apps},
     operation::Outcome,
@@ -376,7 +377,7 @@ pub(crate) fn app() -> AppDetail {
 
 fn comparison() -> Comparison {
     let difference =
-        |file: &str, field: Option<&str>, from: Option<&str>, to: Option<&str>, why: &str| Difference {
+        |file: &str, field: Option<&str>, from: Option<&str>, to: Option<&str>, why: &str| FieldDifference {
             file: file.into(),
             field: field.map(Into::into),
             from: from.map(Into::into),

@@ -12,7 +12,7 @@ use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 use git2::Oid;
 use model::{
     Actor, AppError, Timestamp,
-    apps::{CellId, Comparison, Difference},
+    apps::{CellId, Comparison, FieldDifference},
     plan::{
         AskPlan, AskPromotion, AskRollback, EarlierStates, Plan, PlanDetail, PlanRow, RowOutcome, Standing,
     },
@@ -391,7 +391,7 @@ fn base_path_of<'a>(facts: &'a Facts, rows: &'a [Arc<Row>]) -> Option<&'a str> {
 }
 
 fn comparison(row: PlanRow, slug: &str, (from, to): (&str, &str), commit: String) -> Comparison {
-    let travels = row.moves.into_iter().map(|it| Difference {
+    let travels = row.moves.into_iter().map(|it| FieldDifference {
         file: it.file,
         field: Some(it.field),
         from: it.after,
@@ -400,11 +400,11 @@ fn comparison(row: PlanRow, slug: &str, (from, to): (&str, &str), commit: String
     });
     let stays = row.stays.into_iter().map(|it| {
         let difference =
-            Difference { file: it.file, field: it.field, from: it.source, to: it.target, why: it.why };
+            FieldDifference { file: it.file, field: it.field, from: it.source, to: it.target, why: it.why };
         (it.expected, difference)
     });
     let (expected, unlisted): (Vec<_>, Vec<_>) = stays.partition(|(expected, _)| *expected);
-    let only = |list: Vec<(bool, Difference)>| list.into_iter().map(|(_, it)| it).collect();
+    let only = |list: Vec<(bool, FieldDifference)>| list.into_iter().map(|(_, it)| it).collect();
     Comparison {
         slug: slug.to_owned(),
         name: row.app,

@@ -30,7 +30,7 @@ use crate::{
     git::{
         layout::{App, Found, discover},
         lint::{ApplicationSource, lint},
-        mirror::{MirrorError, MirrorPath, Mirrors, Repo},
+        mirror::{MirrorError, MirrorPath, Mirrors, Repo, RepoState},
         releases::{Course, Limits, ReleaseEntry, Releases, Runs, lag, releases},
         remote,
         rules::Rules,
@@ -126,11 +126,7 @@ impl Repositories {
             if generation.replace(snapshot.generation) != Some(snapshot.generation) {
                 self.mirrors.set_known(followed_repositories(&snapshot).into_iter().collect());
             }
-            for (followed, readers) in followed(&snapshot) {
-                if let Err(error) = self.read_if_moved(&snapshot, &followed, &readers).await {
-                    tracing::debug!(repository = followed.repository, "is not read: {error}");
-                }
-            }
+            self.read_moved().await;
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -160,18 +156,32 @@ impl Repositories {
         Ok((mirror, head))
     }
 
+    async fn read_moved(&self) {
+        let snapshot = self.index.load();
+        for (followed, readers) in followed(&snapshot) {
+            if let Err(error) = self.read_if_moved(&snapshot, &followed, &readers).await {
+                tracing::debug!(repository = followed.repository, "is not read: {error}");
+            }
+        }
+    }
+
+    /// Returns how a mirror stands for one of these readers that has opened it; the timer asks for each in its turn.
+    fn opened_by(&self, readers: &BTreeSet<Repo>) -> Option<RepoState> {
+        let states = self.mirrors.states().into_iter();
+        states.filter(|it| readers.contains(&it.repo)).find(|it| it.fetched_at.is_some())
+    }
+
     async fn read_if_moved(
         &self,
         snapshot: &Arc<Snapshot>,
         followed: &Followed,
         readers: &BTreeSet<Repo>,
     ) -> Result<(), Unread> {
-        let Some(reader) = readers.first() else { return Ok(()) };
-        let state = self.mirrors.states().into_iter().find(|state| state.repo == *reader);
-        if state.is_none_or(|state| state.fetched_at.is_none() || state.is_evicted) {
+        let Some(state) = self.opened_by(readers) else { return Ok(()) };
+        if state.is_evicted {
             return Ok(());
         }
-        let mirror = self.mirrors.ensure(reader).await?;
+        let mirror = self.mirrors.ensure(&state.repo).await?;
         let before = self.book().facts.get(followed).cloned();
         let (rules, revision) = (Arc::clone(&self.rules), followed.revision.clone());
         let sources = sources_of(snapshot, followed);
@@ -277,20 +287,6 @@ impl Book {
         self.facts.get(followed)
     }
 
-    /// Returns the release that brought the version which an Application runs.
-    pub fn release_of(&self, row: &Row) -> Option<ReleaseRef> {
-        let releases = self.facts_of(row)?.releases_of(row)?;
-        let version = version_of(row)?;
-        let entry = releases.iter().rev().find(|it| it.version.as_deref() == Some(&version))?;
-        Some(ReleaseRef {
-            version,
-            commit: entry.commit.to_string(),
-            subject: entry.subject.to_string(),
-            author: entry.author.to_string(),
-            at: entry.at,
-        })
-    }
-
     /// Tells of an app's releases over all environments.
     pub fn told(&self, snapshot: &Snapshot, app: &Gathered<'_>) -> Told {
         let first = app.rows.iter().flatten().next();
@@ -336,6 +332,19 @@ impl ReleaseBook for Book {
             return None;
         }
         Some(lag(left, right, version_of(here).as_deref()))
+    }
+
+    fn release_of(&self, row: &Row) -> Option<ReleaseRef> {
+        let releases = self.facts_of(row)?.releases_of(row)?;
+        let version = version_of(row)?;
+        let entry = releases.iter().rev().find(|it| it.version.as_deref() == Some(&version))?;
+        Some(ReleaseRef {
+            version,
+            commit: entry.commit.to_string(),
+            subject: entry.subject.to_string(),
+            author: entry.author.to_string(),
+            at: entry.at,
+        })
     }
 }
 

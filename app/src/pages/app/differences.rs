@@ -8,7 +8,7 @@ use leptos_router::{
 };
 use model::{
     AppResult,
-    apps::{AppDetail, Comparison, Difference},
+    apps::{AppDetail, Comparison, FieldDifference},
 };
 
 use crate::{
@@ -250,7 +250,7 @@ fn Part(icon: &'static str, class: &'static str, title: String, count: usize) ->
 #[component]
 fn Fields(
     caption: &'static str,
-    differences: Vec<Difference>,
+    differences: Vec<FieldDifference>,
     from: String,
     to: String,
     #[prop(optional)] with_why: bool,

@@ -60,7 +60,8 @@ pub(super) fn Bar(shelf: Shelf<Matrix>, board: Board) -> impl IntoView {
         stages.with(|stages| stages.iter().any(|(name, protected)| *name == to && *protected))
     };
     move || {
-        let offered = stages.with(|stages| stages.len() > 1) && !is_empty.get();
+        let any = !is_empty.get() || board.chosen.with(|chosen| !chosen.is_empty());
+        let offered = any && stages.with(|stages| stages.len() > 1);
         offered.then(|| {
             view! {
                 <div class=class role="group" aria-label="Chosen apps">

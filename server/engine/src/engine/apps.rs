@@ -45,10 +45,8 @@ impl Engine {
     fn cell(&self, actor: &Actor, id: CellId) -> Result<CellDetail> {
         let (seen, book, order) = (self.snapshot(actor), self.repositories.book(), self.repositories.order());
         let found = matrix::find(&seen, order, &id.app).ok_or_else(|| no_app(&id.app))?;
-        let here = found.rows.iter().flatten().find(|row| row.environment.name() == Some(&id.environment));
-        let release = here.and_then(|row| book.release_of(row));
         let absent = AppError::NotFound { what: format!("{} in {}", id.app, id.environment) };
-        let detail = app::cell_detail(&seen, actor, order, &*book, &found, id, release, now());
+        let detail = app::cell_detail(&seen, actor, order, &*book, &found, id, now());
         Ok(detail.ok_or(absent)?)
     }
 }

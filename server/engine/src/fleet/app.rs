@@ -3,7 +3,7 @@
 use model::{
     Actor, Timestamp,
     application::ApplicationId,
-    apps::{Act, ActKind, AppDetail, AppEnvironment, CellDetail, CellId, Release, ReleaseRef},
+    apps::{Act, ActKind, AppDetail, AppEnvironment, CellDetail, CellId, Release},
     status::Environment,
 };
 
@@ -72,7 +72,6 @@ pub fn cell_detail(
     book: &dyn ReleaseBook,
     app: &Gathered<'_>,
     id: CellId,
-    release: Option<ReleaseRef>,
     now: Timestamp,
 ) -> Option<CellDetail> {
     let rank = order.iter().position(|it| it.name() == Some(&id.environment))?;
@@ -82,7 +81,7 @@ pub fn cell_detail(
         name: app.name.to_owned(),
         environment: order[rank].clone(),
         cell,
-        release,
+        release: app.rows[rank].first().and_then(|row| book.release_of(row)),
         acts: acts(snapshot, actor, order, app, rank),
         applications: app.rows[rank].iter().map(|row| application_row(snapshot, row, now)).collect(),
         id,

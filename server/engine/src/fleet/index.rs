@@ -798,14 +798,14 @@ impl Indexer {
                 labels: metadata.labels.as_ref(),
             },
         );
+        // An id of the settings, else the last folder of the base path: what policies say must not hang on a name that
+        // its owner can choose.
+        let app = match identity.reason {
+            Reason::Setting => identity.name.clone(),
+            _ if is_chart => self.environments.app_of("", &id.name),
+            _ => self.environments.app_of(&path, &id.name),
+        };
         let mut row = Row {
-            // An id of the settings, else the last folder of the base path: what policies say must not hang on a name
-            // that its owner can choose.
-            app: match identity.reason {
-                Reason::Setting => identity.name.clone(),
-                _ if is_chart => self.environments.app_of("", &id.name),
-                _ => self.environments.app_of(&path, &id.name),
-            },
             identity,
             repo_url: self.repository(source.repo_url),
             is_chart,
@@ -823,12 +823,13 @@ impl Indexer {
             sync: Sync::parse(&status.sync.status),
             operation: state,
             requested,
-            version: status.summary.images.first().map(|image| version_of(image)),
+            version: version_among(&status.summary.images, &app),
             revision: status.sync.revision().map(str::to_owned),
             condition: status
                 .conditions
                 .first()
                 .map(|condition| shorten(&format!("{}: {}", condition.kind, condition.message))),
+            app,
             auto_sync: spec.sync_policy.is_automated(),
             deleting: metadata.deletion_timestamp.is_some(),
             changed_at: health_since.max(operation_at),
@@ -880,6 +881,20 @@ impl Row {
                 .collect(),
         }
     }
+}
+
+/// The version of the image that is named like the app, else of the first: Argo CD sorts them, and a database beside the
+/// app may come before it.
+fn version_among(images: &[String], app: &str) -> Option<String> {
+    let of_app = images.iter().find(|image| name_of(image) == app);
+    of_app.or(images.first()).map(|image| version_of(image))
+}
+
+/// The last part of an image's name.
+fn name_of(image: &str) -> &str {
+    let name = image.split_once('@').map_or(image, |(name, _)| name);
+    let last = name.rsplit('/').next().unwrap_or(name);
+    last.split_once(':').map_or(last, |(name, _)| name)
 }
 
 /// The version of an image: its tag, else the beginning of its digest, else its name.

@@ -8,7 +8,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use model::{
     Timestamp,
     application::FacetValue,
-    apps::{AppFacets, AppRow, Cell, CellState, Column, GroupBy, Lag, ListApps, Mark, Matrix, SavedView},
+    apps::{
+        AppFacets, AppRow, Cell, CellState, Column, GroupBy, Lag, ListApps, Mark, Matrix, ReleaseRef,
+        SavedView,
+    },
     status::{Environment, Freshness, Health, Phase, Sync},
 };
 use rustc_hash::FxHashMap as HashMap;
@@ -26,6 +29,11 @@ const MOST_PER_PAGE: u32 = 500;
 pub trait ReleaseBook {
     /// Tells how far an Application is behind one of the environment before; none where the repository does not tell.
     fn lag(&self, before: &Row, here: &Row) -> Option<Lag>;
+
+    /// Returns the release that brought the version which an Application runs.
+    fn release_of(&self, _: &Row) -> Option<ReleaseRef> {
+        None
+    }
 }
 
 /// Knows of no repository.

@@ -36,7 +36,7 @@ impl Repositories {
         RepositoryList { now, repositories }
     }
 
-    /// Fetches a repository by its id; returns its URL.
+    /// Fetches a repository by its id, and reads what moved; returns its URL.
     ///
     /// # Errors
     /// An id that the actor knows no repository of, and a fetch that fails.
@@ -46,14 +46,18 @@ impl Repositories {
         let (_, rows) = found.ok_or_else(|| AppError::NotFound { what: format!("Repository {id:.12}") })?;
         let row = rows.first().ok_or_else(|| AppError::NotFound { what: format!("Repository {id:.12}") })?;
         self.mirrors.fresh(&repo_of(row), max_age).await?;
+        self.read_moved().await;
         Ok(crate::git::remote::shown(&row.repo_url))
     }
 
     async fn row(&self, key: &Key, rows: &[&Row], sees_all: bool) -> RepositoryRow {
         let (control_plane, repository) = key;
-        let repos: BTreeSet<_> = rows.iter().map(|row| repo_of(row)).collect();
-        let states = self.mirrors.states();
-        let state = states.into_iter().find(|state| repos.contains(&state.repo));
+        let readers: BTreeSet<_> = rows.iter().map(|row| repo_of(row)).collect();
+        let opened = self.opened_by(&readers);
+        let states = self.mirrors.states().into_iter().filter(|it| readers.contains(&it.repo));
+        // What one project is refused is told, though another is not.
+        let failing = states.clone().find(|it| it.failing.is_some());
+        let state = failing.or_else(|| opened.clone()).or_else(|| states.into_iter().next());
         let book = self.book();
         let revisions: BTreeSet<_> =
             rows.iter().filter_map(|row| followed_by(row)).map(|it| it.revision).collect();
@@ -73,9 +77,9 @@ impl Repositories {
         for revision in revisions {
             let followed = Followed { repository: repository.clone(), revision: revision.clone() };
             let facts = book.facts(&followed);
-            let head = match (facts, repos.first()) {
-                (Some(facts), Some(repo)) => {
-                    let commit = self.mirrors.commit(repo, &facts.head.to_string()).await.ok();
+            let head = match (facts, &opened) {
+                (Some(facts), Some(opened)) => {
+                    let commit = self.mirrors.commit(&opened.repo, &facts.head.to_string()).await.ok();
                     commit.map(|it| CommitRef {
                         id: it.id.to_string(),
                         subject: it.subject,

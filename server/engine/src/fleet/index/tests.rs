@@ -352,6 +352,19 @@ fn versions_are_tags_else_digests() {
 }
 
 #[test]
+fn the_version_is_that_of_the_image_named_like_the_app() {
+    let images =
+        ["registry.test/shop/postgres:16.4".to_owned(), "registry.test:5000/shop/search:2.11.0".to_owned()];
+    assert_eq!(version_among(&images, "search").as_deref(), Some("2.11.0"));
+    assert_eq!(version_among(&images, "finder").as_deref(), Some("16.4"), "else of the first");
+    assert_eq!(
+        version_among(&["search@sha256:0123456789abcdef".to_owned()], "search").as_deref(),
+        Some("0123456789ab")
+    );
+    assert_eq!(version_among(&[], "search"), None);
+}
+
+#[test]
 fn warnings_of_a_kind_take_the_place_of_the_last_ones() {
     let mut fleet = Fleet::new();
     let warnings = |kind, names: &[&str]| Change::Warnings {

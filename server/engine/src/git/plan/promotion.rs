@@ -85,9 +85,9 @@ pub fn promote(ask: &Promotion<'_>) -> Result<Planned, PlanError> {
             Ok((what, made)) => {
                 let keeps = made.row.outcome == RowOutcome::Moves;
                 if keeps {
-                    files.keep()
+                    files.keep();
                 } else {
-                    files.forget()
+                    files.forget();
                 }
                 kind = what;
                 rows.push(made);

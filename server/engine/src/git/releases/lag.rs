@@ -50,6 +50,7 @@ pub fn lag(left: &[ReleaseEntry], right: &[ReleaseEntry], version: Option<&str>)
 /// Whether one version was asked for before the last time of another.
 fn had_before(entries: &[ReleaseEntry], earlier: &str, later: &str) -> bool {
     let of = |version: &str, entry: &ReleaseEntry| entry.version.as_deref() == Some(version);
-    let end = entries.iter().rposition(|it| of(later, it)).unwrap_or(entries.len());
+    // A version that nobody asked for here is neither newer nor older.
+    let Some(end) = entries.iter().rposition(|it| of(later, it)) else { return false };
     entries[..end].iter().any(|it| of(earlier, it))
 }

@@ -42,6 +42,11 @@ fn ahead_is_only_what_went_on_from_where_the_one_before_is() {
     assert_eq!(lag_of(&["1", "2"], &["1", "2", "3"]), Lag::Ahead);
     assert_eq!(lag_of(&["1", "2"], &["9"]), Lag::Differs, "nothing says which is newer");
     assert_eq!(lag_of(&["1", "2", "1"], &["2"]), Lag::Differs, "it runs what was taken back");
+    assert_eq!(
+        lag(&history(0, &["1", "2"]), &history(10, &["1", "2"]), Some("866db9b")),
+        Lag::Differs,
+        "runs a commit"
+    );
     assert_eq!(lag_of(&[], &["1"]), Lag::Differs);
     assert_eq!(lag_of(&["1", ""], &["1"]), Lag::Differs, "the one before is gone");
     assert_eq!(lag(&history(0, &["1"]), &[], None), Lag::Differs);

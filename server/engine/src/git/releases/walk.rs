@@ -63,6 +63,9 @@ fn is_version(field: &Field) -> bool {
     ["tag", "version", "revision", "digest"].iter().any(|end| key.ends_with(end))
 }
 
+/// The version and the images that a place asks for.
+type Asked = (Option<Arc<str>>, Arc<[Image]>);
+
 /// Follows first parents back from a head, until a commit, the end or the limit.
 pub(super) fn first_parents(
     repository: &Repository,
@@ -223,11 +226,7 @@ impl Watch {
     }
 
     /// What the watched files of a place ask for; none where one of them cannot be read: then what was asked for stays.
-    fn asked(
-        &mut self,
-        repository: &Repository,
-        watched: &[Watched],
-    ) -> Option<(Option<Arc<str>>, Arc<[Image]>)> {
+    fn asked(&mut self, repository: &Repository, watched: &[Watched]) -> Option<Asked> {
         let (mut images, mut versions): (Vec<Arc<[Image]>>, Vec<String>) = (Vec::new(), Vec::new());
         for it in watched {
             let Some(id) = it.content else { continue };
