@@ -15,7 +15,7 @@ async fn an_app_says_what_runs_where_and_why_it_is_one_app() {
     let page = Arc::new(Fake::default()).get("/apps/web-app").await;
     assert_eq!(page.status, 200);
     page.reads("App of project storefront, 5 Applications in 3 environments.")
-        .reads("They are one app, for they deploy from apps/web-app of https://git.example.com/fleet.git.")
+        .reads("Why they are one app: they deploy from apps/web-app of https://git.example.com/fleet.git.")
         .reads("dev 1 cluster Healthy 2.15.0 2 h web-app-dev Healthy")
         .reads("staging 1 cluster Sync failed 2.14.1 1 behind")
         .reads("hook migrate failed: exit 1")

@@ -124,5 +124,5 @@ fn summary(app: &AppDetail) -> String {
 /// Returns why these Applications are one app, as a sentence.
 fn reason(app: &AppDetail) -> Option<String> {
     let why = app.why.trim().trim_end_matches('.');
-    (!why.is_empty()).then(|| format!("They are one app, for {why}."))
+    (!why.is_empty()).then(|| format!("Why they are one app: {why}."))
 }

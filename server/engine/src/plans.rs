@@ -158,7 +158,8 @@ impl Planner {
     async fn plan(&self, actor: &Actor, ask: &AskPlan) -> Result<Made> {
         let seen = self.index.load().seen_by(actor);
         let asked = fleet::ask(&seen, self.repositories.order(), ask, now())?;
-        let (mirror, head, late) = self.newest(&asked.lead).await?;
+        let (mirror, head, late) =
+            self.newest(&asked.lead, asked.apps.iter().filter_map(|app| app.commit).collect()).await?;
         let facts = self.repositories.book().facts_of(&asked.lead).cloned();
         let rules = Arc::new(self.repositories.rules().clone());
         let (at, question) = (mirror.clone(), asked.clone());
@@ -170,9 +171,15 @@ impl Planner {
         Ok(Made { asked, planned, mirror, head })
     }
 
-    /// Fetches the repository; where that fails, what was fetched before has to do, and the plan says so.
-    async fn newest(&self, lead: &Row) -> Result<(MirrorPath, Oid, Option<String>)> {
-        match self.repositories.fresh(lead, self.max_age).await {
+    /// Fetches the repository, again where it lacks what runs; where that fails, what was fetched before has to do, and the plan says so.
+    async fn newest(&self, lead: &Row, needed: Vec<Oid>) -> Result<(MirrorPath, Oid, Option<String>)> {
+        let mut fetched = self.repositories.fresh(lead, self.max_age).await;
+        if let Ok((mirror, _)) = &fetched
+            && lacks(mirror, needed).await?
+        {
+            fetched = self.repositories.fresh(lead, Duration::ZERO).await;
+        }
+        match fetched {
             Ok((mirror, head)) => Ok((mirror, head, None)),
             Err(error) => {
                 let late = format!(
@@ -415,6 +422,13 @@ fn comparison(row: PlanRow, slug: &str, (from, to): (&str, &str), commit: String
         unlisted: only(unlisted),
         expected: only(expected),
     }
+}
+
+/// Tells whether a commit that runs came after the last fetch: Argo CD may have synced what was just pushed.
+async fn lacks(mirror: &MirrorPath, commits: Vec<Oid>) -> Result<bool> {
+    let at = mirror.clone();
+    let lacks = move || at.open().map(|it| commits.iter().any(|commit| it.find_commit(*commit).is_err()));
+    Ok(blocking(lacks).await??)
 }
 
 /// Says what is different now, as far as it can be told.

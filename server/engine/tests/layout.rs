@@ -188,20 +188,27 @@ fn helm_values_are_found_beside_and_below_a_chart_and_carry_what_rules_list() {
     assert!(carried(&repo.found().apps[0], "dev").is_empty(), "R1: nothing of Helm travels by itself");
 }
 
+/// What says something to Argo CD, and is none of its objects.
+const ANNOTATED: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: worker\n  annotations: {argocd.argoproj.io/sync-wave: \"-2\"}\n";
+
 #[test]
 fn r1_plain_folders_are_found_and_carry_nothing_that_no_rule_lists() {
     let repo = Bare::of(&[
         ("apps/worker/dev/deployment.yaml", DEPLOYMENT),
         ("apps/worker/prod/deployment.yaml", DEPLOYMENT),
+        ("apps/worker/prod/config.yaml", ANNOTATED),
+        ("apps/worker/staging/config.yaml", ANNOTATED),
+        ("apps/sender/dev/config.yaml", ANNOTATED),
+        ("argocd/dev/project.yaml", "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\n"),
         ("docs/dev/notes.yaml", "title: no manifest\n"),
         (".github/dev/deployment.yaml", DEPLOYMENT),
     ]);
-    assert_eq!(shown(&repo.found()), ["worker apps/worker: dev prod"]);
-    assert!(carried(&repo.found().apps[0], "dev").is_empty());
+    assert_eq!(shown(&repo.found()), ["sender apps/sender: dev", "worker apps/worker: dev prod staging"]);
+    assert!(carried(&repo.found().apps[1], "dev").is_empty());
     let rules = "[[travels]]\napps = \"worker\"\nfile = \"deployment.yaml\"\nfield = \"spec.template.spec.containers[name=web].image\"\n[[travels]]\nfile = \"missing.yaml\"\nwhole = true\n";
     let found = repo.found_by(&Rules::parse(rules).expect("rules"));
     assert_eq!(
-        carried(&found.apps[0], "prod"),
+        carried(&found.apps[1], "prod"),
         ["deployment.yaml apps/worker/prod/deployment.yaml spec.template.spec.containers[name=web].image"]
     );
 }

@@ -286,6 +286,16 @@ async fn r3_a_later_commit_is_offered_and_not_taken() {
 }
 
 #[tokio::test]
+async fn what_argo_cd_synced_after_the_last_fetch_is_fetched() {
+    let mut house = House::new().await;
+    fetched(&house).await;
+    let pushed = house.commit(&[(&overlay("web", "dev"), &kustomization("dev", "1.7.0"))]);
+    house.runs("web", "dev", "Healthy", "Synced", pushed);
+    let detail = house.promote(&["web"], "dev", "staging").await;
+    assert_eq!(detail.plan.rows[0].after.as_deref(), Some("1.7.0"));
+}
+
+#[tokio::test]
 async fn a_commit_elsewhere_leaves_a_plan_valid_and_one_that_matters_makes_it_stale() {
     let house = House::new().await;
     let made = house.promote(&["web"], "dev", "staging").await;

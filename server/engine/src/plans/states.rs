@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use git2::Oid;
 use model::{
     Actor, AppError, Timestamp,
     application::ApplicationId,
@@ -61,7 +62,8 @@ pub(super) async fn earlier_states(planner: &Planner, actor: &Actor, id: &CellId
 }
 
 async fn told(planner: &Planner, lead: &Arc<Row>, environment: &str) -> Result<Earlier> {
-    let (mirror, head, _) = planner.newest(lead).await?;
+    let running = lead.revision.as_deref().and_then(|it| Oid::from_str(it).ok());
+    let (mirror, head, _) = planner.newest(lead, running.into_iter().collect()).await?;
     let facts = planner.repositories.book().facts_of(lead).cloned();
     let rules = planner.repositories.rules().clone();
     let (lead, environment) = (Arc::clone(lead), environment.to_owned());

@@ -18,7 +18,7 @@ use crate::git::{
 };
 
 /// By which Argo CD's objects are told from others without parsing.
-pub(super) const GROUP: &[u8] = b"argoproj.io/";
+const GROUP: &[u8] = b"argoproj.io/";
 /// More files outside of apps are not opened.
 const MOST_FILES: usize = 20_000;
 

@@ -125,7 +125,7 @@ fn base_of_pattern(text: &str, of_files: bool) -> String {
     let folder = if of_files { split(text).0 } else { text };
     let parts: Vec<_> = folder.split('/').collect();
     let is_other = |part: &&str| part.contains("{environment}") || part.contains("{region}");
-    let at = parts.iter().position(|part| is_other(part)).unwrap_or(parts.len());
+    let at = parts.iter().position(is_other).unwrap_or(parts.len());
     let app = text.split('/').position(|part| part.contains("{app}"));
     if app.is_none_or(|app| app < at) {
         let is_holder = parts[..at].last().is_some_and(|part| kustomize::HOLDERS.contains(part));

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Layout, Place, kustomize,
+    Layout, Place,
+    applications::{may_hold_objects, read_objects},
+    kustomize,
     shelf::{Shelf, is_yaml},
     sketch::{Sketch, Where},
     words::Words,
@@ -48,10 +50,15 @@ pub(super) fn find(tree: &Tree<'_>, shelf: &Shelf<'_>, words: &Words, sketch: &m
 fn is_of_manifests(tree: &Tree<'_>, files: &[&File]) -> bool {
     let Some(file) = files.iter().find(|file| is_yaml(file)) else { return false };
     tree.content(&file.path, file.id).is_ok_and(|bytes| {
-        contains(&bytes, b"kind")
-            && contains(&bytes, b"apiVersion")
-            && !contains(&bytes, super::applications::GROUP)
+        contains(&bytes, b"kind") && contains(&bytes, b"apiVersion") && !is_argo_cds(&bytes)
     })
+}
+
+/// Whether a file holds Argo CD's own objects; an annotation of Argo CD alone makes none.
+fn is_argo_cds(bytes: &[u8]) -> bool {
+    let is_project = || contains(bytes, b"kind: AppProject");
+    let holds = || read_objects(bytes).map_or(true, |objects| !objects.is_empty());
+    may_hold_objects(bytes) && (is_project() || holds())
 }
 
 /// Whether bytes hold a word.

@@ -36,7 +36,7 @@ impl Moved {
                     let field = |key: &str| entry.clone().key(key).to_string();
                     let wanted = theirs.values();
                     let differs = |key: &&str| wanted.get(&field(key)) != there.get(&field(key));
-                    if ["newName", "newTag", "digest"].iter().any(|key| differs(key)) {
+                    if ["newName", "newTag", "digest"].iter().any(differs) {
                         add(|it| &mut it.images, image.name.clone());
                     }
                 }
