@@ -12,8 +12,6 @@ export const pages = [
   { name: 'application', path: '/applications/mgmt/argocd/checkout-prod', heading: 'checkout-prod' },
   { name: 'clusters', path: '/clusters', heading: 'Clusters' },
   { name: 'cluster', path: '/clusters/mgmt/dev', heading: 'dev' },
-  { name: 'matrix', path: '/matrix', heading: 'Matrix' },
-  { name: 'app', path: '/apps/web-app', heading: 'web-app' },
 ];
 
 /** Those that show nothing that changes by itself. */
@@ -25,9 +23,6 @@ export const stillPages = [
   { name: 'roll back', path: '/apps/web-app/staging/rollback', heading: 'Roll back web-app in staging' },
   { name: 'sessions', path: '/settings/sessions', heading: 'Settings' },
   { name: 'tokens', path: '/settings/tokens', heading: 'Settings' },
-  { name: 'repositories', path: '/repositories', heading: 'Repositories' },
-  { name: 'promote', path: '/plans?apps=web-app&from=dev&to=staging', heading: 'Plan a promotion' },
-  { name: 'rollback', path: '/apps/web-app/prod/rollback', heading: 'Roll back web-app in prod' },
   { name: 'more', path: '/menu', heading: 'More' },
 ];
 
