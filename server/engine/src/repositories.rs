@@ -120,13 +120,14 @@ impl Repositories {
     /// # Errors
     /// None that ends it.
     pub async fn keep_read(self) -> Result<()> {
-        let mut generation = None;
+        let (mut generation, mut follows) = (None, Follows::new());
         loop {
             let snapshot = self.index.load();
             if generation.replace(snapshot.generation) != Some(snapshot.generation) {
                 self.mirrors.set_known(followed_repositories(&snapshot).into_iter().collect());
+                follows = followed(&snapshot);
             }
-            self.read_moved().await;
+            self.read_moved(&follows).await;
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -156,10 +157,9 @@ impl Repositories {
         Ok((mirror, head))
     }
 
-    async fn read_moved(&self) {
-        let snapshot = self.index.load();
-        for (followed, readers) in followed(&snapshot) {
-            if let Err(error) = self.read_if_moved(&snapshot, &followed, &readers).await {
+    async fn read_moved(&self, follows: &Follows) {
+        for (followed, rows) in follows {
+            if let Err(error) = self.read_if_moved(followed, rows).await {
                 tracing::debug!(repository = followed.repository, "is not read: {error}");
             }
         }
@@ -171,20 +171,21 @@ impl Repositories {
         states.filter(|it| readers.contains(&it.repo)).find(|it| it.fetched_at.is_some())
     }
 
-    async fn read_if_moved(
-        &self,
-        snapshot: &Arc<Snapshot>,
-        followed: &Followed,
-        readers: &BTreeSet<Repo>,
-    ) -> Result<(), Unread> {
-        let Some(state) = self.opened_by(readers) else { return Ok(()) };
+    async fn read_if_moved(&self, followed: &Followed, rows: &[Arc<Row>]) -> Result<(), Unread> {
+        let readers = rows.iter().map(|row| repo_of(row)).collect();
+        let Some(state) = self.opened_by(&readers) else { return Ok(()) };
         if state.is_evicted {
             return Ok(());
+        }
+        // What runs and is not there was pushed after the last fetch: it is looked for.
+        let running: BTreeSet<_> = rows.iter().filter_map(|row| row.revision.as_deref()).collect();
+        for revision in running {
+            let _not_there = self.mirrors.commit(&state.repo, revision).await;
         }
         let mirror = self.mirrors.ensure(&state.repo).await?;
         let before = self.book().facts.get(followed).cloned();
         let (rules, revision) = (Arc::clone(&self.rules), followed.revision.clone());
-        let sources = sources_of(snapshot, followed);
+        let sources = sources_of(rows);
         let read = blocking(move || {
             let head = mirror.resolve(&revision)?;
             if before.as_ref().is_some_and(|before| before.head == head) {
@@ -374,19 +375,21 @@ fn followed_repositories(snapshot: &Snapshot) -> BTreeSet<Repo> {
     snapshot.rows.iter().filter(|row| followed_by(row).is_some()).map(|row| repo_of(row)).collect()
 }
 
-fn followed(snapshot: &Snapshot) -> BTreeMap<Followed, BTreeSet<Repo>> {
-    let mut all: BTreeMap<Followed, BTreeSet<Repo>> = BTreeMap::new();
+/// The Applications that follow each branch.
+type Follows = BTreeMap<Followed, Vec<Arc<Row>>>;
+
+fn followed(snapshot: &Snapshot) -> Follows {
+    let mut all = Follows::new();
     for row in &snapshot.rows {
         if let Some(followed) = followed_by(row) {
-            all.entry(followed).or_default().insert(repo_of(row));
+            all.entry(followed).or_default().push(Arc::clone(row));
         }
     }
     all
 }
 
-fn sources_of(snapshot: &Snapshot, followed: &Followed) -> Vec<ApplicationSource> {
-    let rows = snapshot.rows.iter().filter(|row| followed_by(row).as_ref() == Some(followed));
-    rows.map(|row| ApplicationSource {
+fn sources_of(rows: &[Arc<Row>]) -> Vec<ApplicationSource> {
+    let sources = rows.iter().map(|row| ApplicationSource {
         name: row.id.name.clone(),
         path: if row.is_chart { String::new() } else { row.path.clone() },
         target_revision: row.target_revision.clone(),
@@ -394,8 +397,8 @@ fn sources_of(snapshot: &Snapshot, followed: &Followed) -> Vec<ApplicationSource
         namespace: row.destination.namespace.clone(),
         cluster: row.cluster.name.clone(),
         value_files: Vec::new(),
-    })
-    .collect()
+    });
+    sources.collect()
 }
 
 /// Runs what reads a repository where it holds up nobody.

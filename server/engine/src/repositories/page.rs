@@ -46,7 +46,7 @@ impl Repositories {
         let (_, rows) = found.ok_or_else(|| AppError::NotFound { what: format!("Repository {id:.12}") })?;
         let row = rows.first().ok_or_else(|| AppError::NotFound { what: format!("Repository {id:.12}") })?;
         self.mirrors.fresh(&repo_of(row), max_age).await?;
-        self.read_moved().await;
+        self.read_moved(&super::followed(&self.index.load())).await;
         Ok(crate::git::remote::shown(&row.repo_url))
     }
 
