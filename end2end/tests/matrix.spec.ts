@@ -166,7 +166,8 @@ test('a cell follows the fleet without a reload, and keeps the focus', async ({ 
   await expect(cell(page, 'media', 'dev')).toContainText('5.3.0', { timeout: 60_000 });
   await becomes('media-dev', 'Synced', 'Healthy');
   await expect(cell(page, 'media', 'dev')).toContainText('Healthy');
-  await expect(cell(page, 'media', 'staging')).toContainText('1 behind');
+  // A commit that runs and is not in the mirror is looked for, at most once a minute.
+  await expect(cell(page, 'media', 'staging')).toContainText('1 behind', { timeout: 90_000 });
   await expect(cell(page, 'media', 'dev')).toBeFocused();
   expect(await marked.stillThere(), 'the page was not loaded again').toBe(true);
 });
