@@ -4,6 +4,7 @@
 //! worth keeping go into `docs/performance.md`.
 
 #[path = "monorepo/generate.rs"]
+#[expect(dead_code, reason = "no commit is added here")]
 mod monorepo;
 
 use std::{

@@ -19,6 +19,9 @@ use engine::git::{
 use git2::{FileMode, Oid, Repository, Signature, Time, build::TreeUpdateBuilder};
 use model::plan::{PlanKind, PlanRow};
 
+/// A path, and what it holds; none where it is removed.
+type File<'a> = (&'a str, Option<(&'a [u8], FileMode)>);
+
 /// A bare repository in a folder of its own, which goes with the test.
 pub(super) struct Repo {
     pub(super) repository: Repository,
@@ -62,24 +65,13 @@ impl Repo {
         self.commit_all("erin", "Link", &[(path, Some((to.as_bytes(), FileMode::Link)))])
     }
 
-    pub(super) fn commit_all(
-        &self,
-        who: &str,
-        message: &str,
-        files: &[(&str, Option<(&[u8], FileMode)>)],
-    ) -> Oid {
+    pub(super) fn commit_all(&self, who: &str, message: &str, files: &[File<'_>]) -> Oid {
         let parents: Vec<_> = self.repository.head().ok().and_then(|it| it.target()).into_iter().collect();
         self.commit_on(&parents, who, message, files)
     }
 
     /// Commits on parents, and moves the head there.
-    pub(super) fn commit_on(
-        &self,
-        parents: &[Oid],
-        who: &str,
-        message: &str,
-        files: &[(&str, Option<(&[u8], FileMode)>)],
-    ) -> Oid {
+    pub(super) fn commit_on(&self, parents: &[Oid], who: &str, message: &str, files: &[File<'_>]) -> Oid {
         let git = &self.repository;
         let parents: Vec<_> = parents.iter().map(|it| git.find_commit(*it).expect("a commit")).collect();
         let mut update = TreeUpdateBuilder::new();
