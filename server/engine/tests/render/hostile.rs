@@ -130,8 +130,8 @@ async fn a1_paths_that_leave_the_repository_are_refused() {
             "names \"/etc/passwd\", which leads out of the repository",
         ),
         ("configMapGenerator: [{name: a, files: [x=../../../../etc/passwd]}]", "leads out of the repository"),
-        ("secretGenerator: [{name: a, envs: [/root/.netrc]}]", "leads out of the repository"),
-        ("patchesStrategicMerge: [../../../../root/.ssh/id_rsa]", "leads out of the repository"),
+        ("secretGenerator: [{name: a, envs: [/home/somebody/.netrc]}]", "leads out of the repository"),
+        ("patchesStrategicMerge: [../../../../home/somebody/.ssh/id_rsa]", "leads out of the repository"),
         ("resources: ['..\\..\\secrets']", "it has a NUL or a backslash"),
         ("resources: [\"a\\0b\"]", "it has a NUL or a backslash"),
     ] {
