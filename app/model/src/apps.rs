@@ -134,6 +134,12 @@ pub struct Cell {
     pub lag: Lag,
     /// One for each Application, in the order of their clusters.
     pub marks: Vec<Mark>,
+    /// What is in the way of a promotion to it: a hold on the app here, or a freeze; a sentence says who, why and until
+    /// when.
+    pub held: Option<String>,
+    pub frozen: Option<String>,
+    /// The open change of the app here.
+    pub change: Option<u64>,
 }
 
 /// The state of an Application in one word: the worst of health, operation and sync.

@@ -12,7 +12,9 @@ use crate::{
     access::{AskPermission, CreateToken, CreatedToken, Permissions, SessionList, SignInOptions, TokenList},
     application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
     apps::{AppDetail, CellDetail, CellId, Comparison, ListApps, Matrix, SavedView},
+    change::{ChangeDetail, ChangeList, DecideChange, ListChanges, StartChange, Started, WaitingList},
     cluster::{ClusterDetail, ClusterId, ClusterList},
+    gate::{CreateFreeze, GateList, PlaceHold},
     operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
     overview::{Navigation, Overview},
     plan::{AskPlan, EarlierStates, PlanDetail},
@@ -24,9 +26,9 @@ use crate::{
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = AppResult<T>> + Send + 'a>>;
 
 /// Everything that the engine does for the face.
-pub trait Backend: Access + Apps + Fleet + Operations + Plans + Record + Send + Sync + 'static {}
+pub trait Backend: Access + Apps + Changes + Fleet + Gates + Operations + Plans + Record + Send + Sync + 'static {}
 
-impl<T: Access + Apps + Fleet + Operations + Plans + Record + Send + Sync + 'static> Backend for T {}
+impl<T: Access + Apps + Changes + Fleet + Gates + Operations + Plans + Record + Send + Sync + 'static> Backend for T {}
 
 /// Reads the fleet.
 pub trait Fleet {
@@ -86,6 +88,36 @@ pub trait Plans {
     fn get_plan<'a>(&'a self, actor: &'a Actor, hash: String) -> Answer<'a, PlanDetail>;
     /// Returns the states that an app had in an environment.
     fn list_earlier_states<'a>(&'a self, actor: &'a Actor, id: CellId) -> Answer<'a, EarlierStates>;
+}
+
+/// Carries plans out, through Git, and follows them.
+pub trait Changes {
+    /// Makes a change of a kept plan; asked twice, it is one change.
+    fn start_change<'a>(&'a self, actor: &'a Actor, request: StartChange) -> Answer<'a, Started>;
+    /// Returns one change with its timeline.
+    fn get_change<'a>(&'a self, actor: &'a Actor, id: u64) -> Answer<'a, ChangeDetail>;
+    /// Returns one page of changes, filtered and counted.
+    fn list_changes<'a>(&'a self, actor: &'a Actor, query: ListChanges) -> Answer<'a, ChangeList>;
+    /// Ends a change that is not committed yet.
+    fn cancel_change<'a>(&'a self, actor: &'a Actor, id: u64) -> Answer<'a, Outcome>;
+    /// Approves or declines a change, or takes an approval back; for people alone.
+    fn decide_change<'a>(&'a self, actor: &'a Actor, request: DecideChange) -> Answer<'a, Outcome>;
+    /// Returns what waits for the actor.
+    fn list_waiting<'a>(&'a self, actor: &'a Actor) -> Answer<'a, WaitingList>;
+}
+
+/// Freezes and holds: what people put in the way of changes.
+pub trait Gates {
+    /// Returns all freezes, holds and sync windows that the actor may see.
+    fn list_gates<'a>(&'a self, actor: &'a Actor) -> Answer<'a, GateList>;
+    /// Makes a freeze.
+    fn create_freeze<'a>(&'a self, actor: &'a Actor, request: CreateFreeze) -> Answer<'a, Outcome>;
+    /// Ends a freeze, or keeps it from beginning.
+    fn end_freeze<'a>(&'a self, actor: &'a Actor, id: u64) -> Answer<'a, Outcome>;
+    /// Places a hold on an app in an environment.
+    fn place_hold<'a>(&'a self, actor: &'a Actor, request: PlaceHold) -> Answer<'a, Outcome>;
+    /// Releases a hold.
+    fn release_hold<'a>(&'a self, actor: &'a Actor, id: u64) -> Answer<'a, Outcome>;
 }
 
 /// Sessions, tokens and rights.

@@ -9,8 +9,10 @@ pub mod application;
 pub mod apps;
 #[cfg(not(target_family = "wasm"))]
 pub mod backend;
+pub mod change;
 pub mod cluster;
 pub mod error;
+pub mod gate;
 pub mod history;
 pub mod operation;
 pub mod overview;

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Timestamp,
     application::ApplicationRow,
+    change::ChangeRow,
     cluster::ClusterRow,
+    gate::Freeze,
     history::HistoryEntry,
     status::{ControlPlane, Health, Warning},
 };
@@ -27,6 +29,10 @@ pub struct Overview {
     pub operations: Vec<HistoryEntry>,
     pub control_planes: Vec<ControlPlane>,
     pub warnings: Vec<Warning>,
+    /// Those that are now.
+    pub freezes: Vec<Freeze>,
+    /// Open changes, the newest first, at most 10.
+    pub changes: Vec<ChangeRow>,
 }
 
 /// Counts of Applications; each is a filter of the list.
@@ -63,6 +69,12 @@ pub enum Attention {
 pub struct Navigation {
     pub applications: u32,
     pub unreachable_clusters: u32,
+    /// Open changes.
+    pub changes: u32,
+    /// What waits for the actor's decision.
+    pub waiting: u32,
+    /// Freezes that are now, and holds.
+    pub gates: u32,
     /// Whether the actor may read anything of the record.
     pub may_read_record: bool,
     /// Whether the actor is the local administrator, in beside single sign-on.

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Timestamp,
     application::{ApplicationId, ApplicationRow},
+    change::ChangeState,
+    gate::Gate,
     status::{Environment, Freshness},
 };
 
@@ -174,6 +176,16 @@ pub struct FileChange {
 pub enum AskPlan {
     Promote(AskPromotion),
     Rollback(AskRollback),
+    Undo(AskUndo),
+}
+
+/// What a change of ours wrote, back to how it was before.
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct AskUndo {
+    /// Its number. Apps of it that were taken back already are left out.
+    pub change: u64,
 }
 
 /// Apps from one environment to another.
@@ -223,6 +235,22 @@ pub struct PlanDetail {
     pub rendered: Vec<RenderedApplication>,
     /// Why the actor may not carry it out: the missing right, short; none where they may.
     pub denied: Option<String>,
+    /// What a change of it would have to pass, as it stands now.
+    pub gates: Vec<Gate>,
+    /// The environment that has to be typed, where it is protected.
+    pub typed_environment: Option<String>,
+    /// Whether a reason has to be given.
+    pub needs_reason: bool,
+    /// The open or done change that carries this plan out.
+    pub change: Option<PlanChange>,
+}
+
+/// The change of a plan.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PlanChange {
+    pub id: u64,
+    pub state: ChangeState,
 }
 
 /// Whether a plan still holds.

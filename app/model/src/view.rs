@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
     apps::{AppDetail, ListApps, Matrix},
+    change::{ChangeDetail, ChangeList, ListChanges, WaitingList},
     cluster::{ClusterDetail, ClusterId, ClusterList},
+    gate::GateList,
     overview::Overview,
 };
 
@@ -20,6 +22,10 @@ pub enum View {
     Cluster(ClusterId),
     Matrix(ListApps),
     App { slug: String },
+    Changes(ListChanges),
+    Change { id: u64 },
+    Waiting,
+    Gates,
 }
 
 /// What a page shows; as JSON it is the data of an event `content`.
@@ -33,6 +39,10 @@ pub enum Content {
     Cluster(Box<ClusterDetail>),
     Matrix(Box<Matrix>),
     App(Box<AppDetail>),
+    Changes(Box<ChangeList>),
+    Change(Box<ChangeDetail>),
+    Waiting(Box<WaitingList>),
+    Gates(Box<GateList>),
 }
 
 /// The first event of a stream, `hello`.
