@@ -5,9 +5,11 @@
 pub mod access;
 pub mod argo;
 pub mod audit;
+pub mod changes;
 pub mod db;
 pub mod error;
 pub mod fleet;
+pub mod gates;
 pub mod git;
 pub mod history;
 pub mod metrics;

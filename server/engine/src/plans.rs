@@ -3,6 +3,7 @@
 
 mod fleet;
 mod reach;
+mod ready;
 mod rendered;
 mod states;
 mod store;
@@ -19,8 +20,13 @@ use model::{
     status::Environment,
 };
 
+pub use reach::Reached;
 pub use store::prune;
 
+pub(crate) use self::{
+    reach::touched,
+    ready::{Ready, ReadyApp},
+};
 use self::{fleet::Asked, store::Kept};
 use crate::{
     Error, Result,
@@ -95,13 +101,7 @@ impl Planner {
     /// # Errors
     /// There is none, or it has an app that the actor may not see.
     pub async fn find(&self, actor: &Actor, hash: &str) -> Result<PlanDetail> {
-        let absent = || Error::Answer(AppError::NotFound { what: format!("Plan {hash:.12}") });
-        let kept = store::find(&self.db, hash).await?.ok_or_else(absent)?;
-        // Whoever may not see all of its apps learns of none: a plan is one whole.
-        let seen = self.index.load().seen_by(actor);
-        if !self.may_see(&seen, &kept.plan, &kept.ask) {
-            return Err(absent());
-        }
+        let kept = self.kept(actor, hash).await?;
         let standing = self.standing(actor, &kept).await;
         Ok(self.detail(actor, kept, standing))
     }
@@ -136,6 +136,14 @@ impl Planner {
         }
     }
 
+    async fn kept(&self, actor: &Actor, hash: &str) -> Result<Kept> {
+        let absent = || Error::Answer(AppError::NotFound { what: format!("Plan {hash:.12}") });
+        let kept = store::find(&self.db, hash).await?.ok_or_else(absent)?;
+        // Whoever may not see all of its apps learns of none: a plan is one whole.
+        let seen = self.index.load().seen_by(actor);
+        if self.may_see(&seen, &kept.plan, &kept.ask) { Ok(kept) } else { Err(absent()) }
+    }
+
     /// Computes a plan, and what the fleet adds to it.
     async fn make(&self, actor: &Actor, ask: AskPlan) -> Result<Kept> {
         let mut made = self.plan(actor, &ask).await?;
@@ -156,10 +164,22 @@ impl Planner {
 
     /// Computes what the repository says.
     async fn plan(&self, actor: &Actor, ask: &AskPlan) -> Result<Made> {
-        let seen = self.index.load().seen_by(actor);
-        let asked = fleet::ask(&seen, self.repositories.order(), ask, now())?;
+        let asked = self.asked(actor, ask).await?;
         let (mirror, head, late) =
             self.newest(&asked.lead, asked.apps.iter().filter_map(|app| app.commit).collect()).await?;
+        let mut made = self.plan_at(asked, mirror, head).await?;
+        made.planned.plan.warnings.extend(late);
+        Ok(made)
+    }
+
+    /// Finds what is asked for in the fleet.
+    async fn asked(&self, actor: &Actor, ask: &AskPlan) -> Result<Asked> {
+        let seen = self.index.load().seen_by(actor);
+        Ok(fleet::ask(&seen, self.repositories.order(), ask, now())?)
+    }
+
+    /// Computes what the repository says at a commit.
+    async fn plan_at(&self, asked: Asked, mirror: MirrorPath, head: Oid) -> Result<Made> {
         let facts = self.repositories.book().facts_of(&asked.lead).cloned();
         let rules = Arc::new(self.repositories.rules().clone());
         let (at, question) = (mirror.clone(), asked.clone());
@@ -167,7 +187,6 @@ impl Planner {
         let mut planned = blocking(work).await??;
         planned.plan.repository = Some(remote::shown(&asked.lead.repo_url));
         planned.plan.warnings.extend(asked.warnings.iter().cloned());
-        planned.plan.warnings.extend(late);
         Ok(Made { asked, planned, mirror, head })
     }
 
