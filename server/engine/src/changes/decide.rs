@@ -24,6 +24,9 @@ use crate::{
     git::trailers::one_line,
 };
 
+/// Why an approval does not count any more that was too old.
+pub(super) const EXPIRED: &str = "it expired";
+
 /// A decision as it is kept.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
@@ -264,7 +267,7 @@ impl Changes {
             let is_open = change.standing.state.is_before_commit();
             let void = void
                 .or_else(|| (plan_hash != change.plan_hash).then(|| "the plan changed".to_owned()))
-                .or_else(|| (is_open && expires_at < now).then(|| "it expired".to_owned()));
+                .or_else(|| (is_open && expires_at < now).then(|| EXPIRED.to_owned()));
             Ok(Kept {
                 actor: row.try_get::<Json<_>, _>("actor")?.0,
                 plan_hash,

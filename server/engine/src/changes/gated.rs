@@ -1,10 +1,10 @@
 //! Gates in the life of a change: what waits goes on when all of them pass, and whoever is about to write asks once more.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use git2::Oid;
 use model::{
-    AppError, Timestamp,
+    Timestamp,
     change::ChangeState,
     gate::{Gate, GateKind},
     plan::{AskPlan, PlanKind, RowOutcome, Verified},
@@ -12,17 +12,17 @@ use model::{
 
 use super::{
     Changes, authorize,
+    decide::EXPIRED,
     start::Draft,
-    store::{self, NewStep, Stored},
+    store::{self, NewStep, Stored, StoredApp},
 };
 use crate::{
     Result,
     access::Verb,
-    db::failed,
-    fleet::index::Snapshot,
+    fleet::index::{Row, Snapshot},
     gates::{
         book::GateBook,
-        check::{ApprovalInput, GateApp, GateInput, gates},
+        check::{Approvals, GateApp, GateInput, gates},
     },
     plans::Ready,
 };
@@ -76,7 +76,7 @@ impl Changes {
 
     /// Asks gates and rights of changes, of the tables themselves.
     pub(super) async fn admissions(&self, changes: Vec<Stored>) -> Result<Vec<(Stored, Admission)>> {
-        let book = GateBook::read(&self.db).await?;
+        let book = GateBook::read(&self.db, now()).await?;
         let mut all = Vec::with_capacity(changes.len());
         for change in changes {
             let admission = self.admission(&book, &change).await?;
@@ -160,35 +160,38 @@ impl Changes {
         change: &Stored,
         verified: &BTreeMap<String, Verified>,
     ) -> Result<Vec<Gate>> {
-        let given = self.valid_approvals(snapshot, change).await?;
+        let approvals = self.approvals_of(snapshot, change).await?;
         let apps = change.apps.iter().enumerate().map(|(position, app)| {
-            let applications = change.applications.iter().filter(move |it| it.position == position);
-            let rows = applications.filter_map(|it| snapshot.row(&it.id));
-            GateApp {
-                name: app.name.clone(),
-                key: app.app_key.clone(),
-                project: app.project.clone(),
-                verified: verified.get(&app.slug).cloned().unwrap_or(Verified::NotKnown),
-                windows: rows.filter_map(|row| snapshot.window_verdict(row)).collect(),
-                takes_latest: takes_latest(&change.ask, &app.slug),
-            }
+            let applications = change.applications.iter().filter(|it| it.position == position);
+            let rows: Vec<_> = applications.filter_map(|it| snapshot.row(&it.id)).collect();
+            let verified = verified.get(&app.slug).cloned().unwrap_or(Verified::NotKnown);
+            gate_app(snapshot, app, verified, &rows, &change.ask)
         });
         Ok(gates(&GateInput {
             kind: change.kind,
-            source: &change.source,
-            environment: &change.environment,
-            source_soak: self.asked_of(&change.source).soak,
-            apps: apps.collect(),
+            from: &change.source,
+            to: &change.environment,
+            apps: &apps.collect::<Vec<_>>(),
+            soak: self.asked_of(&change.source).soak,
+            approvals,
             book,
-            change: Some(change.standing.id),
-            approvals: ApprovalInput { quorum: change.quorum, given: given.len() as u32 },
             now: now(),
         }))
     }
 
+    async fn approvals_of(&self, snapshot: &Snapshot, change: &Stored) -> Result<Approvals> {
+        if change.quorum == 0 {
+            return Ok(Approvals::default());
+        }
+        let given = count(self.valid_approvals(snapshot, change).await?.len());
+        let decisions = self.decisions(change).await?;
+        let expired = decisions.iter().filter(|it| it.approval.void.as_deref() == Some(EXPIRED)).count();
+        Ok(Approvals { quorum: change.quorum, given, expired: count(expired) })
+    }
+
     /// Returns the gates of changes as they stand now, for the page and for the evidence.
     pub(super) async fn gates_now(&self, changes: impl Iterator<Item = &Stored>) -> Result<Vec<Vec<Gate>>> {
-        let book = GateBook::read(&self.db).await?;
+        let book = GateBook::read(&self.db, now()).await?;
         let snapshot = self.index.load();
         let mut all = Vec::new();
         for change in changes {
@@ -200,28 +203,21 @@ impl Changes {
 
     /// The gates of what is asked for in this moment.
     pub(super) async fn gates_of_draft(&self, draft: &Draft, ready: &Ready, quorum: u32) -> Result<Vec<Gate>> {
-        let book = GateBook::read(&self.db).await?;
+        let book = GateBook::read(&self.db, now()).await?;
         let snapshot = self.index.load();
         let apps = draft.apps.iter().zip(&ready.apps).map(|(app, of_plan)| {
-            let rows = of_plan.target.iter().filter_map(|row| snapshot.row(&row.id));
-            GateApp {
-                name: app.name.clone(),
-                key: app.app_key.clone(),
-                project: app.project.clone(),
-                verified: ready.plan.rows[of_plan.row].verified.clone(),
-                windows: rows.filter_map(|row| snapshot.window_verdict(row)).collect(),
-                takes_latest: takes_latest(&ready.ask, &app.slug),
-            }
+            let rows: Vec<_> = of_plan.target.iter().filter_map(|row| snapshot.row(&row.id)).collect();
+            let verified = ready.plan.rows[of_plan.row].verified.clone();
+            gate_app(&snapshot, app, verified, &rows, &ready.ask)
         });
         Ok(gates(&GateInput {
             kind: ready.plan.kind,
-            source: &ready.plan.from,
-            environment: &draft.environment,
-            source_soak: self.asked_of(&ready.plan.from).soak,
-            apps: apps.collect(),
+            from: &ready.plan.from,
+            to: &draft.environment,
+            apps: &apps.collect::<Vec<_>>(),
+            soak: self.asked_of(&ready.plan.from).soak,
+            approvals: Approvals { quorum, ..Approvals::default() },
             book: &book,
-            change: None,
-            approvals: ApprovalInput { quorum, given: 0 },
             now: now(),
         }))
     }
@@ -230,6 +226,28 @@ impl Changes {
         let days = (now().0 - change.since.0) / (24 * 3600 * 1000);
         change.standing.state == ChangeState::AwaitingApproval && days >= DROPPED_AFTER_DAYS
     }
+}
+
+fn gate_app(
+    snapshot: &Snapshot,
+    app: &StoredApp,
+    verified: Verified,
+    rows: &[&Arc<Row>],
+    ask: &AskPlan,
+) -> GateApp {
+    let window = |row: &&Arc<Row>| Some((row.id.name.clone(), snapshot.window_verdict(row)?));
+    GateApp {
+        name: app.name.clone(),
+        key: app.app_key.clone(),
+        projects: vec![app.project.clone()],
+        verified,
+        is_taken_by_name: takes_latest(ask, &app.slug),
+        windows: rows.iter().filter_map(window).collect(),
+    }
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 fn takes_latest(ask: &AskPlan, slug: &str) -> bool {
