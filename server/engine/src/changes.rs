@@ -17,17 +17,9 @@ pub(crate) mod store;
 mod waiting;
 mod writer;
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use model::{
-    Actor, AppError, AppResult,
-    application::ApplicationId,
-    change::ChangeState,
-};
+use model::{Actor, AppError, AppResult, application::ApplicationId, change::ChangeState};
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::sync::Notify;
@@ -53,7 +45,9 @@ use crate::{
 };
 
 /// How often the gates of what waits are looked at, where nothing happens.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_secs(1);
+/// After that time without a sign of its holder, another program takes a branch over.
+pub const LEASE: Duration = Duration::from_secs(9);
 
 /// How changes are made.
 #[derive(Clone, Debug)]
@@ -115,6 +109,8 @@ pub struct Changes {
     pub writing: Writing,
     /// Names this program in leases.
     pub holder: Arc<str>,
+    /// How long a lease lasts without a sign; [`LEASE`] but in tests.
+    pub lease: Duration,
 }
 
 impl Changes {

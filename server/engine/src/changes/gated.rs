@@ -47,7 +47,9 @@ impl Changes {
         if waiting.is_empty() {
             return Ok(());
         }
-        for (change, admission) in self.admissions(waiting).await? {
+        let (known, _): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|change| self.not_known_yet(change).is_none());
+        for (change, admission) in self.admissions(known).await? {
             let from = change.standing.state;
             match admission {
                 Admission::Pass => {
@@ -72,6 +74,14 @@ impl Changes {
             }
         }
         Ok(())
+    }
+
+    /// Says what of the fleet was not read since this program started: until then nobody seems to have a right.
+    pub(super) fn not_known_yet(&self, change: &Stored) -> Option<String> {
+        let (snapshot, name) = (self.index.load(), &change.reader.control_plane);
+        let is_listed = snapshot.planes.get(name).is_some_and(|plane| plane.listed);
+        let is_known = is_listed && snapshot.rights.is_known(name);
+        (!is_known).then(|| format!("Control plane {name} is not read yet."))
     }
 
     /// Asks gates and rights of changes, of the tables themselves.

@@ -34,8 +34,6 @@ use crate::{
 
 /// How many changes one push brings at most.
 const BATCH: i64 = 200;
-/// After that time without a sign of its holder, another program takes a branch over.
-const LEASE: Duration = Duration::from_secs(9);
 /// How old what was fetched may be for the first try; the push itself finds out what came since.
 const FRESH: Duration = Duration::from_secs(1);
 /// How often a branch may move underneath before somebody is told.
@@ -77,7 +75,7 @@ impl Changes {
     pub(super) async fn write_queued(&self) -> Result<()> {
         for followed in store::branches_to_write(&self.db).await? {
             let Some(place) = self.writing.take(&followed) else { continue };
-            if !take_lease(&self.db, &lease_of(&followed), &self.holder, LEASE).await? {
+            if !take_lease(&self.db, &lease_of(&followed), &self.holder, self.lease).await? {
                 continue;
             }
             let changes = self.clone();
@@ -93,7 +91,7 @@ impl Changes {
     /// Keeps the lease while it works; gives it back at the end.
     async fn drain_with_lease(&self, followed: &Followed) -> Result<()> {
         let name = lease_of(followed);
-        let mut beat = tokio::time::interval(LEASE / 3);
+        let mut beat = tokio::time::interval(self.lease / 3);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let drained = {
             let work = self.drain(followed);
@@ -102,7 +100,7 @@ impl Changes {
                 tokio::select! {
                     done = &mut work => break done,
                     // Where the database does not answer, the work itself finds out.
-                    _ = beat.tick() => drop(take_lease(&self.db, &name, &self.holder, LEASE).await),
+                    _ = beat.tick() => drop(take_lease(&self.db, &name, &self.holder, self.lease).await),
                 }
             }
         };
@@ -154,6 +152,9 @@ impl Changes {
 
     /// One fetch, and one push of all that can be pushed.
     async fn round(&self, followed: &Followed, queue: Vec<Stored>, max_age: Duration) -> Result<Round> {
+        if let Some(why) = queue.iter().find_map(|change| self.not_known_yet(change)) {
+            return Ok(Round::Silent(why));
+        }
         let Some(lead) = self.lead_of(followed, &queue) else {
             return Ok(Round::Silent("No Application follows this branch any more, so nobody's credentials open it.".into()));
         };
