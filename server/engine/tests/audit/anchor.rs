@@ -183,7 +183,7 @@ impl House {
         line.expect("a figure").to_owned()
     }
 
-    async fn end(self) {
+    async fn end(&self) {
         self.lab.tasks.shutdown().await;
     }
 }
