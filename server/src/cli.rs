@@ -2,7 +2,7 @@
 
 pub mod approve;
 pub mod audit;
-mod carry;
+pub mod carry;
 pub mod freeze;
 pub mod hold;
 pub mod lint;

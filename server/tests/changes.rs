@@ -7,8 +7,8 @@ use model::{
     application::ApplicationId,
     change::{ChangeDetail, ChangeRow, ChangeState, Started, Step},
     plan::{
-        AskPlan, AskPromotion, FileChange, Plan, PlanDetail, PlanKind, PlanRow, RenderedApplication, RowOutcome,
-        Standing, Touched, Verified,
+        AskPlan, AskPromotion, FileChange, Plan, PlanDetail, PlanKind, PlanRow, RenderedApplication,
+        RowOutcome, Standing, Touched, Verified,
     },
     status::Environment,
 };
@@ -46,7 +46,8 @@ fn row(app: &str, outcome: RowOutcome) -> PlanRow {
 /// A plan of these rows; of one that moves, with a file.
 fn plan(rows: Vec<PlanRow>) -> PlanDetail {
     let moves = rows.iter().any(|row| row.outcome == RowOutcome::Moves);
-    let file = FileChange { path: "apps/web-app/overlays/staging/kustomization.yaml".into(), patch: "+1\n".into() };
+    let file =
+        FileChange { path: "apps/web-app/overlays/staging/kustomization.yaml".into(), patch: "+1\n".into() };
     PlanDetail {
         now: Timestamp(0),
         plan: Plan {
@@ -170,7 +171,11 @@ fn where_there_is_nothing_to_do_no_change_is_asked_for() {
     let server = server(plan(vec![row("web-app", RowOutcome::NothingToDo)]));
     let output = server.run(&PROMOTE);
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
-    assert!(printed(&output).contains("web-app  nothing to do: staging has this already\n"), "{}", printed(&output));
+    assert!(
+        printed(&output).contains("web-app  nothing to do: staging has this already\n"),
+        "{}",
+        printed(&output)
+    );
     assert_eq!(server.questions(), ["POST /plans"]);
 }
 
@@ -180,19 +185,27 @@ fn r5_what_a_person_must_decide_first_is_not_carried_out() {
     let server = server(plan(vec![row("web-app", RowOutcome::Stopped { why })]));
     let output = server.run(&PROMOTE);
     assert_eq!(output.status.code(), Some(1));
-    assert!(printed(&output).contains("web-app  stopped: others changed images[0].newTag\n"), "{}", printed(&output));
+    assert!(
+        printed(&output).contains("web-app  stopped: others changed images[0].newTag\n"),
+        "{}",
+        printed(&output)
+    );
     assert_eq!(server.questions(), ["POST /plans"]);
 }
 
 #[test]
 fn a_train_names_the_cause_of_each_app_that_stays() {
     let why = "held at 3.8.2 by priya until 2026-12-01: bad migration".to_owned();
-    let server = server(plan(vec![row("web-app", RowOutcome::Moves), row("api", RowOutcome::Skipped { why })]));
+    let server =
+        server(plan(vec![row("web-app", RowOutcome::Moves), row("api", RowOutcome::Skipped { why })]));
     let output = server.run(&PROMOTE);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let text = printed(&output);
     assert!(text.starts_with("Promote 2 apps from dev to staging\n"), "{text}");
-    assert!(text.contains("  api  skipped: held at 3.8.2 by priya until 2026-12-01: bad migration\n"), "{text}");
+    assert!(
+        text.contains("  api  skipped: held at 3.8.2 by priya until 2026-12-01: bad migration\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -202,7 +215,11 @@ fn a_protected_environment_is_typed_or_nothing_is_asked_for() {
         let server = server(protected());
         let output = server.run(&with(&PROMOTE, confirm));
         assert_eq!(output.status.code(), Some(1));
-        assert!(said(&output).contains("prod is protected: type it once more, by --confirm prod"), "{}", said(&output));
+        assert!(
+            said(&output).contains("prod is protected: type it once more, by --confirm prod"),
+            "{}",
+            said(&output)
+        );
         assert_eq!(server.questions(), ["POST /plans"]);
     }
     let server = server(protected());
@@ -216,7 +233,11 @@ fn a_reason_and_a_second_look_are_asked_for_by_their_flags() {
     let server_of = |plan| server(plan);
     let server = server_of(PlanDetail { needs_reason: true, ..one() });
     let output = server.run(&with(&PROMOTE, &["--reason", " "]));
-    assert!(output.status.code() == Some(1) && said(&output).contains("give it by --reason"), "{}", said(&output));
+    assert!(
+        output.status.code() == Some(1) && said(&output).contains("give it by --reason"),
+        "{}",
+        said(&output)
+    );
     assert_eq!(server.questions(), ["POST /plans"]);
 
     let unrendered = RenderedApplication {
@@ -244,7 +265,8 @@ fn a_reason_and_a_second_look_are_asked_for_by_their_flags() {
 
 #[test]
 fn a_refusal_is_told_in_the_servers_words() {
-    let words = "You may not promote to Application mgmt/argocd/web-app-prod. Ask an administrator for that right.";
+    let words =
+        "You may not promote to Application mgmt/argocd/web-app-prod. Ask an administrator for that right.";
     let server = Scripted::new().answers("POST /plans", one()).refuses("POST /changes", 403, words);
     let output = server.run(&PROMOTE);
     assert_eq!(output.status.code(), Some(1));
@@ -277,8 +299,16 @@ fn r20_with_wait_each_step_is_told_once_and_done_is_success() {
 #[test]
 fn with_wait_what_needs_a_person_or_ended_otherwise_is_no_success() {
     let cases = [
-        (ChangeState::AwaitingApproval, "0 of 2 approvals", "Change 7 is awaiting approval: 0 of 2 approvals.\n"),
-        (ChangeState::NeedsAttention, "web-app is Degraded.", "Change 7 needs attention: web-app is Degraded.\n"),
+        (
+            ChangeState::AwaitingApproval,
+            "0 of 2 approvals",
+            "Change 7 is awaiting approval: 0 of 2 approvals.\n",
+        ),
+        (
+            ChangeState::NeedsAttention,
+            "web-app is Degraded.",
+            "Change 7 needs attention: web-app is Degraded.\n",
+        ),
         (ChangeState::Failed, "it was declined", "Change 7 is failed: it was declined.\n"),
         (ChangeState::Superseded, "", "Change 7 is superseded.\n"),
         (ChangeState::Cancelled, "by bob", "Change 7 is cancelled: by bob.\n"),
@@ -293,15 +323,20 @@ fn with_wait_what_needs_a_person_or_ended_otherwise_is_no_success() {
 
 #[test]
 fn the_wait_has_an_end_and_the_change_goes_on() {
-    let server = server(one()).answers("GET /changes/7", change(ChangeState::RollingOut, "1 of 3 Healthy", &[]));
+    let server =
+        server(one()).answers("GET /changes/7", change(ChangeState::RollingOut, "1 of 3 Healthy", &[]));
     let begin = std::time::Instant::now();
     let output = server.run(&with(&PROMOTE, &["--wait", "--timeout", "1s"]));
     assert_eq!(output.status.code(), Some(1));
     assert!(begin.elapsed() < Duration::from_secs(30), "it did not wait for an hour");
     let text = said(&output);
-    assert!(text.contains("followed for 1s, and the change goes on by itself. Change 7 is rolling out: 1 of 3"), "{text}");
+    assert!(
+        text.contains("followed for 1s, and the change goes on by itself. Change 7 is rolling out: 1 of 3"),
+        "{text}"
+    );
     for wrong in ["0s", "-5m", "soon", ""] {
-        let output = server.run(&with(&PROMOTE, &["--wait", "--timeout"]).into_iter().chain([wrong]).collect::<Vec<_>>());
+        let output = server
+            .run(&with(&PROMOTE, &["--wait", "--timeout"]).into_iter().chain([wrong]).collect::<Vec<_>>());
         assert_eq!(output.status.code(), Some(2), "{wrong:?} is no time: {}", said(&output));
     }
 }
@@ -311,12 +346,16 @@ fn a_change_that_may_not_be_seen_any_more_is_not_followed() {
     let server = server(one()).refuses("GET /changes/7", 404, "Change 7 was not found.");
     let output = server.run(&with(&PROMOTE, &["--wait"]));
     let text = said(&output);
-    assert!(output.status.code() == Some(1) && text.contains("change 7 was asked for, and cannot be followed"), "{text}");
+    assert!(
+        output.status.code() == Some(1) && text.contains("change 7 was asked for, and cannot be followed"),
+        "{text}"
+    );
 }
 
 #[test]
 fn json_is_one_document_whatever_came_of_it() {
-    let server = server(one()).answers("GET /changes/7", change(ChangeState::Done, "", &[(ChangeState::Done, "done")]));
+    let server = server(one())
+        .answers("GET /changes/7", change(ChangeState::Done, "", &[(ChangeState::Done, "done")]));
     let output = server.run(&with(&PROMOTE, &["--wait", "-o", "json"]));
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let report: Value = serde_json::from_slice(&output.stdout).expect("one document");
@@ -334,7 +373,8 @@ fn json_is_one_document_whatever_came_of_it() {
 #[test]
 fn what_others_wrote_does_not_reach_the_terminal_as_it_is() {
     let odd = "\u{1b}[2Jgone".to_owned();
-    let detail = plan(vec![row("web-app", RowOutcome::Moves), row("api", RowOutcome::Skipped { why: odd.clone() })]);
+    let detail =
+        plan(vec![row("web-app", RowOutcome::Moves), row("api", RowOutcome::Skipped { why: odd.clone() })]);
     let end = change(ChangeState::Failed, &odd, &[(ChangeState::Failed, &odd)]);
     let server = server(detail).answers("GET /changes/7", end);
     let text = printed(&server.run(&with(&PROMOTE, &["--wait"])));
@@ -364,7 +404,11 @@ fn a_change_is_taken_back_by_its_number() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert_eq!(server.body_of("POST /plans"), json!({ "kind": "undo", "change": 6 }));
     assert_eq!(server.body_of("POST /changes")["hold"], "none");
-    for wrong in [&["rollback"][..], &["rollback", "--app", "web-app"], &["rollback", "--change", "6", "--app", "web-app"]] {
+    for wrong in [
+        &["rollback"][..],
+        &["rollback", "--app", "web-app"],
+        &["rollback", "--change", "6", "--app", "web-app"],
+    ] {
         assert_eq!(server.run(wrong).status.code(), Some(2), "{wrong:?}");
     }
 }
@@ -386,13 +430,22 @@ fn r12_approving_is_left_to_a_person() {
 fn without_a_server_or_a_token_it_says_what_to_name() {
     let server = server(one());
     let output = server.command(&PROMOTE).env_remove("QUARTERDECK_SERVER").output().expect("runs");
-    assert!(output.status.code() == Some(1) && said(&output).contains("name a Quarterdeck by --server"), "{}", said(&output));
+    assert!(
+        output.status.code() == Some(1) && said(&output).contains("name a Quarterdeck by --server"),
+        "{}",
+        said(&output)
+    );
     let output = server.command(&PROMOTE).output().expect("runs");
-    assert!(output.status.code() == Some(1) && said(&output).contains("QUARTERDECK_TOKEN"), "{}", said(&output));
+    assert!(
+        output.status.code() == Some(1) && said(&output).contains("QUARTERDECK_TOKEN"),
+        "{}",
+        said(&output)
+    );
     assert!(server.questions().is_empty());
     let nobody = "http://127.0.0.1:1";
     let mut command = server.command(&PROMOTE);
-    let output = command.env("QUARTERDECK_SERVER", nobody).env("QUARTERDECK_TOKEN", "qd_x").output().expect("runs");
+    let output =
+        command.env("QUARTERDECK_SERVER", nobody).env("QUARTERDECK_TOKEN", "qd_x").output().expect("runs");
     let text = said(&output);
     assert!(output.status.code() == Some(1) && text.contains("http://127.0.0.1:1 does not answer"), "{text}");
 }

@@ -146,11 +146,19 @@ fn wrong_keys_and_values_are_refused_with_their_line() {
         ("email", "[changes]\ncommitter_email = 'nobody'\n", "line 2: \"nobody\" is no address"),
         ("change-key", "[changes]\nauto = true\n", "line 2: unknown field `auto`"),
         ("anchor", "[audit.anchor]\nbranch = 'x'\n", "missing field `repository`"),
-        ("branch", "[audit.anchor]\nrepository = '/r'\nbranch = '../x'\n", "line 3: \"../x\" is not the name of a branch"),
+        (
+            "branch",
+            "[audit.anchor]\nrepository = '/r'\nbranch = '../x'\n",
+            "line 3: \"../x\" is not the name of a branch",
+        ),
         ("ref", "[audit.anchor]\nrepository = '/r'\nbranch = 'refs/heads/x'\n", "line 3: "),
         ("minutes", "[audit.anchor]\nrepository = '/r'\nminutes = 0\n", "line 3: 0 is not between"),
         ("remote", "[audit.anchor]\nrepository = 'ftp://x/y'\n", "line 2: "),
-        ("secret", "[audit.anchor]\nrepository = 'https://bot:hunter2@x/y'\n", "line 2: neither user nor password"),
+        (
+            "secret",
+            "[audit.anchor]\nrepository = 'https://bot:hunter2@x/y'\n",
+            "line 2: neither user nor password",
+        ),
         ("syntax", "listen = \n", "line 1: "),
     ];
     for (name, text, expected) in cases {
@@ -219,7 +227,11 @@ fn what_to_push_and_sign_with_comes_from_files_and_stays_hidden() {
     let config = load("write", &text).expect("settings");
     let [a, b, c] = &config.engine.repositories.write[..] else { panic!("three") };
     assert_eq!(a.username.as_deref(), Some("bot"));
-    assert_eq!(a.password.as_ref().expect("a password").expose_secret(), "hidden one", "without its line end");
+    assert_eq!(
+        a.password.as_ref().expect("a password").expose_secret(),
+        "hidden one",
+        "without its line end"
+    );
     assert_eq!(b.bearer_token.as_ref().expect("a token").expose_secret(), "hidden-two");
     assert!(a.bearer_token.is_none() && a.ssh_private_key.is_none() && b.username.is_none());
     let keys = [c.ssh_private_key.as_ref(), config.engine.changes.signing_key.as_ref()];
@@ -238,19 +250,47 @@ fn credentials_that_cannot_open_a_repository_are_refused_with_their_line_or_file
     let cases = [
         ("w-none", write(HTTPS, ""), "line 1: one of these is needed: username and password_file"),
         ("w-half", write(HTTPS, "username = 'bot'"), "line 1: one of these"),
-        ("w-both", write(HTTPS, "bearer_token_file = 'a'\nssh_private_key_file = 'b'"), "line 1: one of these"),
+        (
+            "w-both",
+            write(HTTPS, "bearer_token_file = 'a'\nssh_private_key_file = 'b'"),
+            "line 1: one of these",
+        ),
         ("w-unknown", write(HTTPS, "password = 'hunter2'"), "unknown field `password`"),
-        ("w-user", write("https://token@x/a.git", "bearer_token_file = 'a'"), "line 1: neither user nor password"),
-        ("w-key", write(HTTPS, "ssh_private_key_file = 'a'"), "line 1: https://git.example.com/a.git is not reached by SSH"),
-        ("w-token", write(SSH, "bearer_token_file = 'a'"), "line 1: ssh://git@git.example.com/a.git is not reached by https"),
+        (
+            "w-user",
+            write("https://token@x/a.git", "bearer_token_file = 'a'"),
+            "line 1: neither user nor password",
+        ),
+        (
+            "w-key",
+            write(HTTPS, "ssh_private_key_file = 'a'"),
+            "line 1: https://git.example.com/a.git is not reached by SSH",
+        ),
+        (
+            "w-token",
+            write(SSH, "bearer_token_file = 'a'"),
+            "line 1: ssh://git@git.example.com/a.git is not reached by https",
+        ),
         ("w-http", write("http://git.example.com/a", "bearer_token_file = 'a'"), "line 1: "),
         ("w-absent", write(HTTPS, "bearer_token_file = '/nowhere/token'"), "/nowhere/token cannot be read"),
-        ("w-empty", write(HTTPS, &format!("bearer_token_file = {}", secret("nothing", " \n"))), "nothing.toml: one line"),
+        (
+            "w-empty",
+            write(HTTPS, &format!("bearer_token_file = {}", secret("nothing", " \n"))),
+            "nothing.toml: one line",
+        ),
         ("w-public", write(SSH, &key("public", "ssh-ed25519 AAAA bot")), "public.toml is no private key"),
         ("w-passphrase", write(SSH, &key("locked", &encrypted)), "locked.toml has a passphrase"),
-        ("w-pem", write(SSH, &key("pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n")), "pem.toml has a passphrase"),
+        (
+            "w-pem",
+            write(SSH, &key("pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n")),
+            "pem.toml has a passphrase",
+        ),
         ("w-twice", write(SSH, &key("one", KEY)) + &write(SSH, &key("two", KEY)), "stands twice"),
-        ("w-sign", "[changes]\nsigning_key_file = '/nowhere/key'\n".to_owned(), "/nowhere/key cannot be read"),
+        (
+            "w-sign",
+            "[changes]\nsigning_key_file = '/nowhere/key'\n".to_owned(),
+            "/nowhere/key cannot be read",
+        ),
     ];
     for (name, text, expected) in cases {
         let why = load(name, &text).expect_err(name);

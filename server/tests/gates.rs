@@ -112,7 +112,17 @@ fn a_freeze_is_made_ended_and_listed() {
         .answers("POST /freezes", done("prod is frozen."))
         .answers("DELETE /freezes/1", done("The freeze has ended."))
         .answers("GET /gates", gates());
-    let once = ["freeze", "--env", "prod", "--project", "payments", "--reason", "close", "--until", "2026-12-04T08:00"];
+    let once = [
+        "freeze",
+        "--env",
+        "prod",
+        "--project",
+        "payments",
+        "--reason",
+        "close",
+        "--until",
+        "2026-12-04T08:00",
+    ];
     let once = [&once[..], &["--zone", "Europe/Berlin"]].concat();
     assert_eq!(run(&server, &once), (Some(0), "prod is frozen.\n".into()));
     let expected = json!({
@@ -130,10 +140,22 @@ fn a_freeze_is_made_ended_and_listed() {
 #[test]
 fn a_repeating_freeze_of_everything_is_said_to_be_one() {
     let server = Scripted::new().answers("POST /freezes", done("All environments are frozen."));
-    let weekly = ["freeze", "--all-environments", "--reason", "weekend", "--schedule", "0 22 * * 5", "--duration", "48h"];
+    let weekly = [
+        "freeze",
+        "--all-environments",
+        "--reason",
+        "weekend",
+        "--schedule",
+        "0 22 * * 5",
+        "--duration",
+        "48h",
+    ];
     assert_eq!(run(&server, &weekly).0, Some(0));
     let asked = server.body_of("POST /freezes");
-    assert_eq!((&asked["environment"], &asked["schedule"], &asked["duration"]), (&json!(""), &json!("0 22 * * 5"), &json!("48h")));
+    assert_eq!(
+        (&asked["environment"], &asked["schedule"], &asked["duration"]),
+        (&json!(""), &json!("0 22 * * 5"), &json!("48h"))
+    );
 }
 
 #[test]
@@ -150,7 +172,19 @@ fn flags_that_do_not_go_together_are_refused_before_anything_is_asked() {
         &["freeze", "--env", "prod", "--until", "2026-12-04T08:00"],
         &["freeze", "--env", "prod", "--reason", "why"],
         &["freeze", "--env", "prod", "--reason", "why", "--schedule", "0 22 * * 5"],
-        &["freeze", "--env", "prod", "--reason", "why", "--until", "x", "--schedule", "0 22 * * 5", "--duration", "8h"],
+        &[
+            "freeze",
+            "--env",
+            "prod",
+            "--reason",
+            "why",
+            "--until",
+            "x",
+            "--schedule",
+            "0 22 * * 5",
+            "--duration",
+            "8h",
+        ],
         &["freeze", "--env", "prod", "--all-environments", "--reason", "why", "--until", "x"],
         &["freeze", "--list", "--end", "1"],
     ];
@@ -163,9 +197,11 @@ fn flags_that_do_not_go_together_are_refused_before_anything_is_asked() {
 #[test]
 fn nothing_there_is_told_and_a_refusal_in_the_servers_words() {
     let none = GateList { freezes: Vec::new(), holds: Vec::new(), ..gates() };
-    let server = Scripted::new()
-        .answers("GET /gates", none)
-        .refuses("DELETE /freezes/9", 404, "Freeze 9 was not found. It may have been deleted.");
+    let server = Scripted::new().answers("GET /gates", none).refuses(
+        "DELETE /freezes/9",
+        404,
+        "Freeze 9 was not found. It may have been deleted.",
+    );
     assert_eq!(run(&server, &["hold", "--list"]), (Some(0), "No holds.\n".into()));
     assert_eq!(run(&server, &["freeze", "--list"]), (Some(0), "No freezes.\n".into()));
     let (status, text) = run(&server, &["freeze", "--end", "9"]);

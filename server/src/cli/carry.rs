@@ -116,7 +116,9 @@ impl Carry {
                 self.timeout,
                 end.trim_end()
             ),
-            (None, _) => bail!("change {id} could not be looked at for {:?}; it goes on by itself", self.timeout),
+            (None, _) => {
+                bail!("change {id} could not be looked at for {:?}; it goes on by itself", self.timeout)
+            }
         }
         Ok(if state == Some(ChangeState::Done) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -124,7 +126,9 @@ impl Carry {
     /// Says which flag is missing, before the server refuses.
     fn check(&self, detail: &PlanDetail) -> anyhow::Result<()> {
         if let Some(environment) = detail.typed_environment.as_ref().filter(|it| **it != self.confirm) {
-            bail!("{environment} is protected: type it once more, by --confirm {environment}. Nothing was changed");
+            bail!(
+                "{environment} is protected: type it once more, by --confirm {environment}. Nothing was changed"
+            );
         }
         if detail.needs_reason && self.reason.trim().is_empty() {
             bail!("a reason is needed: give it by --reason. Nothing was changed");
@@ -224,8 +228,7 @@ fn ending(detail: &ChangeDetail) -> String {
 }
 
 fn time(text: &str) -> anyhow::Result<Duration> {
-    let time: jiff::SignedDuration =
-        text.parse().context("it is no length of time like 90s, 30m or 2h")?;
+    let time: jiff::SignedDuration = text.parse().context("it is no length of time like 90s, 30m or 2h")?;
     let time = Duration::try_from(time).ok().filter(|time| !time.is_zero());
     time.context("it has to be longer than nothing")
 }

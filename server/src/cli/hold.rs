@@ -89,7 +89,8 @@ pub(super) fn lasting(may_be_none: bool) -> impl TypedValueParser<Value = HoldFo
     ];
     let words = WORDS.into_iter().filter(move |(_, lasts)| may_be_none || *lasts != HoldFor::None);
     let known = PossibleValuesParser::new(words.map(|(word, _)| word));
-    known.map(|word| WORDS.into_iter().find(|(known, _)| *known == word).map_or(HoldFor::default(), |it| it.1))
+    known
+        .map(|word| WORDS.into_iter().find(|(known, _)| *known == word).map_or(HoldFor::default(), |it| it.1))
 }
 
 fn words(holds: &[Held]) -> String {
@@ -113,7 +114,13 @@ fn line_of(hold: &Held) -> String {
     );
     if let Some(commit) = broken_by {
         // Writing to a string does not fail.
-        let _ = write!(line, "\n    goes against it: {:.10} {}: {}", commit.id, safe(&commit.author), safe(&commit.subject));
+        let _ = write!(
+            line,
+            "\n    goes against it: {:.10} {}: {}",
+            commit.id,
+            safe(&commit.author),
+            safe(&commit.subject)
+        );
     }
     line
 }

@@ -168,7 +168,9 @@ impl Source {
     #[tokio::main(flavor = "current_thread")]
     async fn of_server(&self, ask: &AskPlan) -> anyhow::Result<Plan> {
         if self.remote.server.is_none() {
-            bail!("name a clone by --repo, or a Quarterdeck by --server (or the variable QUARTERDECK_SERVER)");
+            bail!(
+                "name a clone by --repo, or a Quarterdeck by --server (or the variable QUARTERDECK_SERVER)"
+            );
         }
         Ok(self.remote.post::<PlanDetail>("/plans", ask).await?.plan)
     }

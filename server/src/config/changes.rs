@@ -99,7 +99,9 @@ impl TryFrom<String> for CommitterName {
     fn try_from(name: String) -> Result<Self, String> {
         let name = name.trim();
         if name.is_empty() || name.chars().any(|c| c.is_control() || matches!(c, '<' | '>')) {
-            return Err(format!("{name:?} cannot be the name of a committer: Git takes no <, > or line end in it"));
+            return Err(format!(
+                "{name:?} cannot be the name of a committer: Git takes no <, > or line end in it"
+            ));
         }
         Ok(Self(name.to_owned()))
     }
@@ -165,7 +167,9 @@ impl TryFrom<WriteTable> for Write {
         };
         let is_web = url.starts_with("http://") || url.starts_with("https://");
         match (&with, is_web) {
-            (Credentials::Key(_), true) => Err(format!("{url} is not reached by SSH, so no SSH key opens it")),
+            (Credentials::Key(_), true) => {
+                Err(format!("{url} is not reached by SSH, so no SSH key opens it"))
+            }
             (Credentials::Password { .. } | Credentials::Token(_), false) => {
                 Err(format!("{url} is not reached by https, so neither password nor token opens it"))
             }
@@ -293,7 +297,10 @@ fn check_url(url: &str) -> Result<(), String> {
         authority.rsplit_once('@').is_some_and(|(user, _)| scheme != "ssh" || user.contains(':'))
     });
     if holds_secret {
-        return Err("neither user nor password belongs into a url: put what is secret into a file, and name that".into());
+        return Err(
+            "neither user nor password belongs into a url: put what is secret into a file, and name that"
+                .into(),
+        );
     }
     Remote::read(url).map(drop).map_err(|error| error.to_string())
 }
@@ -315,12 +322,16 @@ fn read_key(file: &Path) -> Result<SecretString, Error> {
         fs::read_to_string(file).map_err(|source| Error::Unreadable { file: file.to_owned(), source })?;
     let is_key = text.trim_start().starts_with("-----BEGIN ") && text.contains("PRIVATE KEY-----");
     if !is_key {
-        let why = format!("{} is no private key: the public half does not do, nor a key of GnuPG", file.display());
+        let why =
+            format!("{} is no private key: the public half does not do, nor a key of GnuPG", file.display());
         return Err(Error::Contradiction(why));
     }
     let body = text.split_once("BEGIN OPENSSH PRIVATE KEY-----").map(|(_, body)| body.trim_start());
     if text.contains("ENCRYPTED") || body.is_some_and(|body| !body.starts_with(WITHOUT_PASSPHRASE)) {
-        let why = format!("{} has a passphrase, and nobody is there to type it: make a key without one", file.display());
+        let why = format!(
+            "{} has a passphrase, and nobody is there to type it: make a key without one",
+            file.display()
+        );
         return Err(Error::Contradiction(why));
     }
     // `ssh-keygen` takes a key only with the line end behind it.

@@ -45,7 +45,8 @@ impl Scripted {
         let router = Router::new().fallback(play).with_state(book.clone());
         let ended = stop.clone();
         let serve = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(answer(listener, router, Limits::default(), ended)).expect("serves");
         };
         Self { url, book, stop, serving: Some(thread::spawn(serve)) }
@@ -92,7 +93,8 @@ impl Scripted {
     /// Returns the body of the one time that this was asked.
     pub(crate) fn body_of(&self, question: &str) -> Value {
         let book = self.book.lock().expect("unpoisoned");
-        let mut bodies = book.asked.iter().filter(|(asked, _)| asked == question).map(|(_, body)| body.clone());
+        let mut bodies =
+            book.asked.iter().filter(|(asked, _)| asked == question).map(|(_, body)| body.clone());
         let body = bodies.next().unwrap_or_else(|| panic!("{question} was not asked: {:?}", book.asked));
         assert!(bodies.next().is_none(), "{question} was asked again");
         body
@@ -123,6 +125,7 @@ async fn play(State(book): State<Arc<Mutex<Book>>>, request: Request) -> Respons
     }
     let answers = book.answers.get_mut(&question);
     let answer = answers.and_then(|it| if it.len() > 1 { it.pop_front() } else { it.front().cloned() });
-    let (status, value) = answer.unwrap_or((404, json!({ "detail": format!("{question} is not in the script.") })));
+    let (status, value) =
+        answer.unwrap_or((404, json!({ "detail": format!("{question} is not in the script.") })));
     (StatusCode::from_u16(status).expect("a status"), Json(value)).into_response()
 }

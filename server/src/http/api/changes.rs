@@ -1,18 +1,19 @@
 //! Changes: plans that are carried out, and what people decide about them.
 
 use axum::{
-    Extension, Json,
+    Extension,
     extract::{Path, Query, State},
 };
 use model::{
-    change::{ChangeDetail, ChangeList, DecideChange, ListChanges, StartChange, Started, Verdict, WaitingList},
+    change::{
+        ChangeDetail, ChangeList, DecideChange, ListChanges, StartChange, Started, Verdict, WaitingList,
+    },
     operation::Outcome,
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Answer, Body, Engine, Problem, Who, answer, body, number, parts};
-use crate::http::error_page::Failure;
 
 /// Which changes; lists are parted by commas.
 #[derive(Default, Deserialize, IntoParams)]

@@ -1,7 +1,7 @@
 //! Freezes and holds: what people put in the way of changes.
 
 use axum::{
-    Extension, Json,
+    Extension,
     extract::{Path, State},
 };
 use model::{
@@ -10,7 +10,6 @@ use model::{
 };
 
 use super::{Answer, Body, Engine, Problem, Who, answer, body, number};
-use crate::http::error_page::Failure;
 
 /// Freezes, holds, and Argo CD's own sync windows.
 #[utoipa::path(
