@@ -83,7 +83,16 @@ enum Rbac {
 fn main() -> ExitCode {
     // Before everything else: a child gives up its rights while it is one thread.
     engine::render::sandbox::main_if_asked();
-    run_command(Cli::parse().command).unwrap_or_else(|error| {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // It may be the help that was asked for.
+            let _ = error.print();
+            // Not clap's own 2, which says of a promotion that there is nothing to do.
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    run_command(cli.command).unwrap_or_else(|error| {
         // The log may not have started, and an operator reads this first.
         let _ = writeln!(std::io::stderr(), "quarterdeck: {error:#}");
         ExitCode::FAILURE

@@ -275,6 +275,19 @@ fn a_refusal_is_told_in_the_servers_words() {
 }
 
 #[test]
+fn r8_a_change_whose_answer_was_lost_is_asked_for_again() {
+    let found = Started { existed: true, sentence: "Change 7 does that already.".into(), ..started() };
+    let server = Scripted::new()
+        .answers("POST /plans", one())
+        .refuses("POST /changes", 503, "It restarts.")
+        .answers("POST /changes", found);
+    let output = server.run(&PROMOTE);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(server.questions(), ["POST /plans", "POST /changes", "POST /changes"]);
+    assert!(printed(&output).contains("Change 7 does that already."), "{}", printed(&output));
+}
+
+#[test]
 fn r20_with_wait_each_step_is_told_once_and_done_is_success() {
     let steps = [
         (ChangeState::Queued, "asked for"),
@@ -302,16 +315,16 @@ fn with_wait_what_needs_a_person_or_ended_otherwise_is_no_success() {
         (
             ChangeState::AwaitingApproval,
             "0 of 2 approvals",
-            "Change 7 is awaiting approval: 0 of 2 approvals.\n",
+            "Change 7 waits for approval: 0 of 2 approvals.\n",
         ),
         (
             ChangeState::NeedsAttention,
             "web-app is Degraded.",
             "Change 7 needs attention: web-app is Degraded.\n",
         ),
-        (ChangeState::Failed, "it was declined", "Change 7 is failed: it was declined.\n"),
-        (ChangeState::Superseded, "", "Change 7 is superseded.\n"),
-        (ChangeState::Cancelled, "by bob", "Change 7 is cancelled: by bob.\n"),
+        (ChangeState::Failed, "nobody could push", "Change 7 failed: nobody could push.\n"),
+        (ChangeState::Superseded, "", "Change 7 was superseded.\n"),
+        (ChangeState::Cancelled, "by bob", "Change 7 was cancelled: by bob.\n"),
     ];
     for (state, why, end) in cases {
         let server = server(one()).answers("GET /changes/7", change(state, why, &[(state, "so it is")]));
@@ -337,7 +350,7 @@ fn the_wait_has_an_end_and_the_change_goes_on() {
     for wrong in ["0s", "-5m", "soon", ""] {
         let output = server
             .run(&with(&PROMOTE, &["--wait", "--timeout"]).into_iter().chain([wrong]).collect::<Vec<_>>());
-        assert_eq!(output.status.code(), Some(2), "{wrong:?} is no time: {}", said(&output));
+        assert_eq!(output.status.code(), Some(1), "{wrong:?} is no time: {}", said(&output));
     }
 }
 
@@ -409,7 +422,7 @@ fn a_change_is_taken_back_by_its_number() {
         &["rollback", "--app", "web-app"],
         &["rollback", "--change", "6", "--app", "web-app"],
     ] {
-        assert_eq!(server.run(wrong).status.code(), Some(2), "{wrong:?}");
+        assert_eq!(server.run(wrong).status.code(), Some(1), "{wrong:?}");
     }
 }
 
@@ -422,7 +435,7 @@ fn r12_approving_is_left_to_a_person() {
     assert!(text.starts_with(&format!("{}/changes/7\nNothing is approved yet", server.url)), "{text}");
     let output = server.command(&["approve", &"b".repeat(64)]).output().expect("runs");
     assert!(printed(&output).starts_with(&format!("{}/plans/bbbb", server.url)), "{}", printed(&output));
-    assert_eq!(server.command(&["approve", "soon"]).output().expect("runs").status.code(), Some(2));
+    assert_eq!(server.command(&["approve", "soon"]).output().expect("runs").status.code(), Some(1));
     assert!(server.questions().is_empty());
 }
 

@@ -236,7 +236,7 @@ fn what_to_push_and_sign_with_comes_from_files_and_stays_hidden() {
     assert!(a.bearer_token.is_none() && a.ssh_private_key.is_none() && b.username.is_none());
     let keys = [c.ssh_private_key.as_ref(), config.engine.changes.signing_key.as_ref()];
     for key in keys {
-        assert_eq!(key.expect("a key").expose_secret(), format!("{KEY}\n"), "ssh-keygen needs the line end");
+        assert_eq!(key.expect("a key").expose_secret(), format!("{KEY}\n"), "SSH needs the line end");
     }
     assert!(!format!("{config:?}").contains("hidden"), "{config:?}");
 }
@@ -286,6 +286,14 @@ fn credentials_that_cannot_open_a_repository_are_refused_with_their_line_or_file
             "pem.toml has a passphrase",
         ),
         ("w-twice", write(SSH, &key("one", KEY)) + &write(SSH, &key("two", KEY)), "stands twice"),
+        (
+            "w-form",
+            format!(
+                "[changes]\nsigning_key_file = {}\n",
+                secret("rsa", "-----BEGIN RSA PRIVATE KEY-----\nMII\n")
+            ),
+            "rsa.toml is not in OpenSSH's form",
+        ),
         (
             "w-sign",
             "[changes]\nsigning_key_file = '/nowhere/key'\n".to_owned(),

@@ -189,7 +189,11 @@ fn flags_that_do_not_go_together_are_refused_before_anything_is_asked() {
         &["freeze", "--list", "--end", "1"],
     ];
     for arguments in wrong {
-        assert_eq!(run(&server, arguments).0, Some(2), "{arguments:?}");
+        assert_eq!(
+            run(&server, arguments).0,
+            Some(1),
+            "{arguments:?}: 2 would mean that there is nothing to do"
+        );
     }
     assert!(server.questions().is_empty(), "{:?}", server.questions());
 }

@@ -27,6 +27,8 @@ use super::{
 /// Pauses between two looks at a change: short after news, then longer.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often a change is asked for, where the server does not answer.
+const TRIES: u32 = 4;
 
 /// The flags of every command that carries a plan out.
 #[derive(Args)]
@@ -97,7 +99,7 @@ impl Carry {
             hold,
             confirm_unrendered: self.confirm_unrendered,
         };
-        let Started { change: id, existed, sentence } = self.remote.post("/changes", &request).await?;
+        let Started { change: id, existed, sentence } = self.start(&request).await?;
         let url = format!("{}{}", self.remote.url()?, routes::change(id));
         self.tell(out, &format!("\n{}\nChange {id}: {url}\n", safe(sentence)))?;
         let made = Some(Made { id, url, existed });
@@ -121,6 +123,19 @@ impl Carry {
             }
         }
         Ok(if state == Some(ChangeState::Done) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Asks for the change; again where no answer came, for asked twice it is one change.
+    async fn start(&self, request: &StartChange) -> Result<Started, RemoteError> {
+        let mut pause = SHORTEST_PAUSE;
+        for _ in 1..TRIES {
+            match self.remote.post("/changes", request).await {
+                Err(error) if error.is_passing() => tokio::time::sleep(pause).await,
+                answer => return answer,
+            }
+            pause = longer(pause);
+        }
+        self.remote.post("/changes", request).await
     }
 
     /// Says which flag is missing, before the server refuses.
@@ -216,15 +231,31 @@ fn line_of(Step { at, state, who, text }: &Step) -> String {
 /// Says how a change stands at the end.
 fn ending(detail: &ChangeDetail) -> String {
     let row = &detail.row;
-    let mut text = format!("Change {} is {}", row.id, row.state.label().to_lowercase());
-    if row.state == ChangeState::NeedsAttention {
-        text = format!("Change {} needs attention", row.id);
-    }
+    let mut text = format!("Change {} {}", row.id, stands(row.state));
     if !row.why.is_empty() {
         // Writing to a string does not fail.
         let _ = write!(text, ": {}", safe(row.why.trim_end_matches('.')));
     }
     text + ".\n"
+}
+
+fn stands(state: ChangeState) -> &'static str {
+    match state {
+        ChangeState::AwaitingApproval => "waits for approval",
+        ChangeState::Waiting => "waits",
+        ChangeState::Queued => "is queued",
+        ChangeState::Committing => "is being committed",
+        ChangeState::Pushed => "is committed",
+        ChangeState::RollingOut => "is rolling out",
+        ChangeState::NeedsAttention => "needs attention",
+        ChangeState::Healthy => "is Healthy",
+        ChangeState::Soaking => "is Healthy, and has to stay so",
+        ChangeState::Done => "is done",
+        ChangeState::Failed => "failed",
+        ChangeState::Cancelled => "was cancelled",
+        ChangeState::Superseded => "was superseded",
+        ChangeState::RolledBack => "was rolled back",
+    }
 }
 
 fn time(text: &str) -> anyhow::Result<Duration> {

@@ -13,7 +13,7 @@ use engine::{
     changes::ChangeSettings,
     git::mirror::{Remote, WriteSetting},
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::Error;
@@ -23,7 +23,9 @@ const HOUR: u32 = 3600;
 /// The branch that heads of the record are anchored on, and how often.
 const ANCHOR_BRANCH: &str = "quarterdeck-record";
 const ANCHOR_MINUTES: u32 = 60;
-/// What a key in OpenSSH's form begins with: `openssh-key-v1`, and as its cipher `none`.
+/// The first line of a key in OpenSSH's form.
+const OPENSSH: &str = "-----BEGIN OPENSSH PRIVATE KEY-----";
+/// What follows where it has no passphrase: `openssh-key-v1`, and as its cipher `none`.
 const WITHOUT_PASSPHRASE: &str = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU";
 
 /// A number of at most `MOST`, so that a slip of the finger is told and not waited for.
@@ -61,14 +63,14 @@ pub(super) fn minutes(count: u32) -> Duration {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Changes {
-    /// After so long a change that nobody decided is dropped, and an approval counts no more.
+    /// How long an approval counts.
     approval_hours: Option<NonZeroU32>,
-    /// After so long a rollout that does not come to its end needs a person.
+    /// After so long a change that does not run yet needs a person.
     rollout_minutes: Option<NonZeroU32>,
     /// Who commits.
     committer_name: Option<CommitterName>,
     committer_email: Option<CommitterEmail>,
-    /// An SSH key without a passphrase; commits are signed with it.
+    /// A private key of OpenSSH; commits are signed with it.
     signing_key_file: Option<PathBuf>,
 }
 
@@ -83,7 +85,7 @@ impl Changes {
             rollout: of(self.rollout_minutes, MINUTE, default.rollout),
             committer_name: self.committer_name.map_or(default.committer_name, |it| it.0),
             committer_email: self.committer_email.map_or(default.committer_email, |it| it.0),
-            signing_key: self.signing_key_file.as_deref().map(read_key).transpose()?,
+            signing_key: self.signing_key_file.as_deref().map(read_signing_key).transpose()?,
         })
     }
 }
@@ -316,24 +318,37 @@ fn read_secret(file: &Path) -> Result<SecretString, Error> {
     Ok(text.into())
 }
 
+/// Commits are signed without the help of another program, which reads OpenSSH's form alone.
+fn read_signing_key(file: &Path) -> Result<SecretString, Error> {
+    let key = read_key(file)?;
+    if !key.expose_secret().starts_with(OPENSSH) {
+        let why = format!(
+            "{} is not in OpenSSH's form, which signs commits: make one by ssh-keygen -t ed25519 -N ''",
+            file.display()
+        );
+        return Err(Error::Contradiction(why));
+    }
+    Ok(key)
+}
+
 /// Nobody is there to give a passphrase, so a key that has one is refused here and not at the first change.
 fn read_key(file: &Path) -> Result<SecretString, Error> {
     let text =
         fs::read_to_string(file).map_err(|source| Error::Unreadable { file: file.to_owned(), source })?;
-    let is_key = text.trim_start().starts_with("-----BEGIN ") && text.contains("PRIVATE KEY-----");
-    if !is_key {
+    let text = text.trim();
+    if !text.starts_with("-----BEGIN ") || !text.contains("PRIVATE KEY-----") {
         let why =
             format!("{} is no private key: the public half does not do, nor a key of GnuPG", file.display());
         return Err(Error::Contradiction(why));
     }
-    let body = text.split_once("BEGIN OPENSSH PRIVATE KEY-----").map(|(_, body)| body.trim_start());
-    if text.contains("ENCRYPTED") || body.is_some_and(|body| !body.starts_with(WITHOUT_PASSPHRASE)) {
+    let of_openssh = text.strip_prefix(OPENSSH).map(str::trim_start);
+    if text.contains("ENCRYPTED") || of_openssh.is_some_and(|body| !body.starts_with(WITHOUT_PASSPHRASE)) {
         let why = format!(
             "{} has a passphrase, and nobody is there to type it: make a key without one",
             file.display()
         );
         return Err(Error::Contradiction(why));
     }
-    // `ssh-keygen` takes a key only with the line end behind it.
-    Ok(format!("{}\n", text.trim()).into())
+    // SSH takes a key only with the line end behind it.
+    Ok(format!("{text}\n").into())
 }
