@@ -1,12 +1,10 @@
 //! The composition root: settings in, everything running out.
 
 mod apps;
-mod changes;
 
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use kube::Client;
@@ -66,16 +64,6 @@ pub struct Settings {
     /// How Applications are gathered into apps.
     pub apps: AppSettings,
     pub repositories: RepositorySettings,
-    pub changes: crate::changes::ChangeSettings,
-    pub anchor: Option<AnchorSetting>,
-}
-
-/// Where heads of the record are anchored.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct AnchorSetting {
-    pub repository: String,
-    pub branch: String,
-    pub interval: Duration,
 }
 
 /// Where PostgreSQL is.

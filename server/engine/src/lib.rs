@@ -5,7 +5,6 @@
 pub mod access;
 pub mod argo;
 pub mod audit;
-pub mod changes;
 pub mod db;
 pub mod error;
 pub mod fleet;
@@ -21,6 +20,6 @@ pub mod webhooks;
 
 mod engine;
 
-pub use engine::{AnchorSetting, DatabaseSetting, Engine, Settings};
+pub use engine::{DatabaseSetting, Engine, Settings};
 pub use error::{Error, Result};
 pub use repositories::RepositorySettings;

@@ -213,7 +213,6 @@ impl Planner {
             match ask {
                 AskPlan::Promote(it) => is_there(slug, &it.from),
                 AskPlan::Rollback(it) => is_there(slug, &it.environment),
-                AskPlan::Undo(_) => false,
             }
         })
     }
@@ -224,9 +223,8 @@ impl Planner {
         let seen = snapshot.seen_by(actor);
         let denied = self.denied(&snapshot, actor, &kept);
         let target = match &kept.ask {
-            AskPlan::Promote(it) => it.to.as_str(),
-            AskPlan::Rollback(it) => it.environment.as_str(),
-            AskPlan::Undo(_) => "",
+            AskPlan::Promote(it) => &it.to,
+            AskPlan::Rollback(it) => &it.environment,
         };
         let order = self.repositories.order();
         let target = order.iter().find(|it| it.name() == Some(target)).cloned();
@@ -242,10 +240,6 @@ impl Planner {
             asked_at: kept.asked_at,
             standing,
             denied,
-            gates: Vec::new(),
-            typed_environment: None,
-            needs_reason: false,
-            change: None,
         }
     }
 
@@ -256,7 +250,6 @@ impl Planner {
         kept.plan.rows.iter().filter(|row| row.outcome == RowOutcome::Moves).find_map(|row| {
             let app = fleet::find(snapshot, order, row.slug.as_deref().unwrap_or(&row.app)).ok()?;
             match &kept.ask {
-                AskPlan::Undo(_) => None,
                 AskPlan::Rollback(it) => {
                     let rank = fleet::rank_of(order, &it.environment).ok()?;
                     app.rows[rank].iter().find_map(|row| lacks(Verb::RollBack)(row))
@@ -311,7 +304,6 @@ fn plan_in(
     with_facts(mirror, head, rules, facts, |tree, facts, history| match &asked.ask {
         AskPlan::Promote(ask) => promote(tree, facts, history, asked, ask),
         AskPlan::Rollback(ask) => roll_back(tree, facts, history, asked, ask),
-        AskPlan::Undo(_) => Err(Unplanned::NotUnderstood { app: String::new() }),
     })
 }
 

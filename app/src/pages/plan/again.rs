@@ -61,7 +61,6 @@ pub(super) fn AgainForm(
             </ActionForm>
         }
         .into_any(),
-        AskPlan::Undo(_) => ().into_any(),
     }
 }
 

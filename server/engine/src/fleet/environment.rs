@@ -17,10 +17,6 @@ pub struct EnvironmentSetting {
     pub clusters: Vec<String>,
     /// None: protected if it is the last of the order.
     pub protected: Option<bool>,
-    /// How many approvals a promotion to it needs.
-    pub approvals: u32,
-    /// How long a release must run Healthy there.
-    pub soak: std::time::Duration,
 }
 
 /// The promotion order, compiled.

@@ -36,16 +36,6 @@ use self::{
     one::{Mirror, Wanted},
     remote::Kind,
 };
-/// Stub of the branch wt-doors: credentials to push to a repository with.
-#[derive(Clone, Debug)]
-pub struct WriteSetting {
-    pub url: String,
-    pub username: Option<String>,
-    pub password: Option<secrecy::SecretString>,
-    pub ssh_private_key: Option<secrecy::SecretString>,
-    pub bearer_token: Option<secrecy::SecretString>,
-}
-
 pub use self::{
     credentials::{ArgoSecrets, CredentialSource, Credentials},
     error::MirrorError,

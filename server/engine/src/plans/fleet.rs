@@ -54,7 +54,6 @@ pub(super) fn ask(seen: &Snapshot, order: &[Environment], ask: &AskPlan, now: Ti
     match ask {
         AskPlan::Promote(it) => ask_promotion(seen, order, it, now),
         AskPlan::Rollback(it) => ask_rollback(seen, order, it),
-        AskPlan::Undo(it) => Err(AppError::NotFound { what: format!("Change {}", it.change) }),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     db::default_data_dir,
     fleet::apps::AppSettings,
     git::{
-        mirror::{ArgoSecrets, MirrorSettings, Mirrors, WriteSetting},
+        mirror::{ArgoSecrets, MirrorSettings, Mirrors},
         rules::{AppRule, EnvironmentWords, Rules},
     },
     metrics::Metrics,
@@ -35,8 +35,6 @@ pub struct RepositorySettings {
     /// The programs that render; none for those on `PATH`.
     pub kustomize: Option<PathBuf>,
     pub helm: Option<PathBuf>,
-    /// Credentials to push with.
-    pub write: Vec<WriteSetting>,
 }
 
 impl RepositorySettings {
