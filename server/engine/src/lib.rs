@@ -8,6 +8,7 @@ pub mod audit;
 pub mod db;
 pub mod error;
 pub mod fleet;
+pub mod gates;
 pub mod git;
 pub mod history;
 pub mod metrics;
