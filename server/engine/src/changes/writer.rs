@@ -340,7 +340,7 @@ impl Changes {
     /// and with approvals only if nothing at all is different.
     async fn plan_again(&self, mirror: &MirrorPath, tip: Oid, ready: &mut Ready) -> Result<bool> {
         let change = &mut ready.change;
-        let again = self.planner.again(&store::system(), &change.ask, mirror, tip).await;
+        let again = self.planner.again(&change.ask, &change.plan_hash, mirror, tip).await;
         let again = match again.map_err(|error| error.into_answer(&store::system()).to_string()) {
             Ok(again) => match same_moves(&change.plan, &again.plan) {
                 Ok(()) => again,
