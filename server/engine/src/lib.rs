@@ -5,6 +5,7 @@
 pub mod access;
 pub mod argo;
 pub mod audit;
+pub mod changes;
 pub mod db;
 pub mod error;
 pub mod fleet;
