@@ -181,6 +181,8 @@ pub struct Row {
     /// In the repository, or the chart's name.
     pub path: String,
     pub is_chart: bool,
+    /// Whether it names its sources in a list, so that an operation would have to name a revision of each.
+    pub several_sources: bool,
     pub target_revision: String,
     pub health: Health,
     pub health_since: Option<Timestamp>,
@@ -773,6 +775,7 @@ impl Indexer {
             namespace: metadata.namespace.unwrap_or_default(),
             name: metadata.name.unwrap_or_default(),
         };
+        let several_sources = !spec.sources.is_empty();
         // A source that only lends values names no path of its own.
         let source =
             spec.sources().into_iter().find(|source| source.reference.is_empty()).unwrap_or_default();
@@ -783,7 +786,7 @@ impl Indexer {
                 failure: state.sync_result.failure().map(|failure| shorten(&failure)),
                 started_at: state.started_at.map(Timestamp::from),
                 finished_at: state.finished_at.map(Timestamp::from),
-                revision: state.sync_result.revision.revision(),
+                revision: state.sync_result.revision.revision().or_else(|| state.operation.commit()),
                 started_by: state.operation.initiated_by.person(),
                 automated: state.operation.initiated_by.automated,
                 audit_id: state.operation.audit_id().map(str::to_owned),
@@ -819,6 +822,7 @@ impl Indexer {
             identity,
             repo_url: self.repository(source.repo_url),
             is_chart,
+            several_sources,
             place: self.place_of(&cluster),
             standing: Standing(0),
             cluster,

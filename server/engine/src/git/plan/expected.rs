@@ -1,34 +1,31 @@
-//! What an environment holds once a plan is written. A stand-in until the plans' own.
+//! What an environment holds once a plan is written: by it a change is known to last, or to have been overwritten.
 
-use git2::Oid;
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::git::{
-    layout::{App, complete},
-    tree::Tree,
-};
+use super::carried::{Held, alike};
+use crate::git::{layout::What, tree::Tree};
 
-/// What a file holds.
+/// What a file holds, as far as a plan moved it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Expected {
+    /// The path in the repository.
     pub file: String,
-    pub id: Option<String>,
+    pub what: What,
+    /// By the name of a field within: its value as plans show it, none where it is absent. Of a whole file the id of its
+    /// content.
+    pub values: BTreeMap<String, Option<String>>,
 }
 
-/// Returns whether a repository holds all of it.
+/// Returns whether a repository holds all of it; of nothing it does.
 pub fn holds(tree: &Tree<'_>, expected: &[Expected]) -> bool {
-    expected.iter().all(|it| id_at(tree, &it.file) == it.id)
-}
-
-/// Returns what travels of an app as an environment has it now.
-pub fn state_now(tree: &Tree<'_>, app: &App, environment: &str) -> Vec<Expected> {
-    let mut app = app.clone();
-    complete(tree, &mut app);
-    let places = app.places(environment).unwrap_or_default();
-    let files = places.iter().flat_map(|place| &place.carriers).map(|it| it.file.clone());
-    files.map(|file| Expected { id: id_at(tree, &file), file }).collect()
-}
-
-fn id_at(tree: &Tree<'_>, file: &str) -> Option<String> {
-    tree.id(file).ok().flatten().map(|id: Oid| id.to_string())
+    expected.iter().all(|it| {
+        let Ok(bytes) = tree.read_if_there(&it.file) else { return false };
+        let Ok(there) = Held::read(bytes.as_deref(), &it.what) else { return false };
+        let there = there.values();
+        it.values
+            .iter()
+            .all(|(field, value)| alike(there.get(field).and_then(Option::as_ref), value.as_ref()))
+    })
 }
