@@ -143,6 +143,9 @@ fn cell(snapshot: &Snapshot, rows: &[&Arc<Row>], lag: Lag, now: Timestamp) -> Ce
         stale_since: rows.iter().filter_map(|row| stale_since(snapshot, row)).min(),
         lag,
         marks: marks.collect(),
+        held: None,
+        frozen: None,
+        change: None,
     }
 }
 

@@ -436,6 +436,8 @@ pub fn overview(snapshot: &Snapshot, operations: Vec<HistoryEntry>, now: Timesta
         operations,
         control_planes: control_planes(snapshot),
         warnings: snapshot.warnings.clone(),
+        freezes: Vec::new(),
+        changes: Vec::new(),
     }
 }
 
