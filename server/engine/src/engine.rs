@@ -155,7 +155,7 @@ impl Engine {
 
         let (db, private_server) = open(&settings.database, &tasks).await?;
         let (denials, verification) = (Denials::default(), LastVerification::default());
-        let gates = Gates::new(db.clone(), index.clone(), denials.clone(), order, asked.clone());
+        let gates = Gates::new(db.clone(), index.clone(), denials.clone(), order, asked);
         let operator = Operator {
             db: db.clone(),
             denials: denials.clone(),
@@ -181,7 +181,8 @@ impl Engine {
             gates: gates.clone(),
             max_age: plans::MAX_AGE,
         };
-        let follower = Follower::new(operator.clone(), repositories.mirrors.clone(), settings.changes.rollout);
+        let follower =
+            Follower::new(operator.clone(), repositories.mirrors.clone(), settings.changes.rollout);
         let changes = Changes {
             db: db.clone(),
             denials: denials.clone(),
@@ -189,7 +190,6 @@ impl Engine {
             planner: planner.clone(),
             repositories: repositories.clone(),
             gates: gates.clone(),
-            asked: Arc::new(asked),
             committer: Arc::new(committer),
             settings: Arc::new(std::mem::take(&mut settings.changes)),
             tasks: tasks.clone(),
@@ -388,7 +388,8 @@ impl Fleet for Engine {
         Box::pin(async move {
             let whole = self.index.load();
             let seen = whole.seen_by(actor);
-            let (changes, waiting) = self.changes.counts(actor).await.map_err(|error| error.into_answer(actor))?;
+            let (changes, waiting) =
+                self.changes.counts(actor).await.map_err(|error| error.into_answer(actor))?;
             Ok(Navigation {
                 changes,
                 waiting,

@@ -25,7 +25,9 @@ pub struct SigningKey(PrivateKey);
 /// Why there is no commit.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    #[error("the key that signs commits cannot be used: {0}; give a private key of OpenSSH without a passphrase")]
+    #[error(
+        "the key that signs commits cannot be used: {0}; give a private key of OpenSSH without a passphrase"
+    )]
     Key(#[source] ssh_key::Error),
     #[error("the commit cannot be signed: {0}")]
     Signature(#[source] ssh_key::Error),
@@ -61,7 +63,8 @@ impl Committer {
         let tree = repository.find_tree(update.create_updated(repository, &parent.tree()?)?)?;
         let bot = Signature::now(&self.name, &self.email)?;
         let content = repository.commit_create_buffer(&bot, &bot, message, &tree, &[&parent])?;
-        let content = std::str::from_utf8(&content).map_err(|error| git2::Error::from_str(&error.to_string()))?;
+        let content =
+            std::str::from_utf8(&content).map_err(|error| git2::Error::from_str(&error.to_string()))?;
         Ok(match &self.key {
             Some(key) => {
                 let signature = key.sign(content.as_bytes())?;

@@ -20,7 +20,7 @@ const MOST_LOOKED_AT: usize = 500;
 
 /// The branch of a change, as it was fetched last.
 #[derive(Clone, Copy, Debug)]
-pub struct Branch {
+pub(super) struct Branch {
     /// The commit of the change.
     pub commit: Oid,
     pub head: Oid,
@@ -30,7 +30,7 @@ pub struct Branch {
 
 /// What is said of a revision.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Said {
+pub(super) struct Said {
     pub git: Git,
     /// Where the values are gone: the commit that took them back, as far as it is found.
     pub taken_by: Option<TakenBy>,
@@ -38,7 +38,7 @@ pub struct Said {
 
 /// The commit that took back what a change wrote.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TakenBy {
+pub(super) struct TakenBy {
     /// E.g. `abc1234 by erin (Revert)`.
     pub commit: String,
     /// By which it is known as a commit of ours, where there is such a change.
@@ -107,7 +107,7 @@ impl Said {
 ///
 /// # Errors
 /// A repository that cannot be read.
-pub fn say(
+pub(super) fn say(
     repository: &Repository,
     branch: Branch,
     revision: &str,

@@ -17,7 +17,7 @@ use crate::fleet::index::{Operation, Requested, Row};
 
 /// How a revision that Argo CD is at stands to the commit of a change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Git {
+pub(super) enum Git {
     /// There is no revision, or the mirror does not have it.
     NotKnown,
     /// It does not have the commit; Argo CD is still to see it.
@@ -35,7 +35,7 @@ pub enum Git {
 
 /// What is known of an Application.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub(super) struct Told {
     pub auto_sync: bool,
     pub several_sources: bool,
     pub sync: Sync,
@@ -52,7 +52,7 @@ pub struct Told {
 
 /// What became of the sync that the change asked for, where auto-sync is off.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Asked {
+pub(super) enum Asked {
     /// There was none, or nothing came of it: it may be asked for.
     Not,
     /// It could not be written a moment ago; a sentence says why.
@@ -65,7 +65,7 @@ pub enum Asked {
 
 /// The commit that took back what the change wrote.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Taken {
+pub(super) struct Taken {
     /// The commit in words, e.g. `abc1234 by erin (Revert)`; none where no single one is found.
     pub commit: Option<String>,
     /// The change of ours that wrote it.
@@ -74,7 +74,7 @@ pub struct Taken {
 
 /// One Application of a change, with all that its judgement rests on.
 #[derive(Clone, Debug)]
-pub struct Case<'a> {
+pub(super) struct Case<'a> {
     pub application: &'a ApplicationId,
     pub cluster: &'a str,
     /// None where the index has no such Application.
@@ -103,7 +103,7 @@ pub struct Case<'a> {
 
 /// What is made of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Judged {
+pub(super) struct Judged {
     pub stage: RolloutStage,
     pub outlook: Outlook,
     /// What is waited for, or what is wrong, in a sentence; empty where all is well.
@@ -113,7 +113,7 @@ pub struct Judged {
 
 /// How it looks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Outlook {
+pub(super) enum Outlook {
     /// It runs what the change wrote, and is Healthy.
     Well,
     /// It goes on by itself.
@@ -128,7 +128,7 @@ pub enum Outlook {
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Act {
+pub(super) enum Act {
     Nothing,
     /// Ask Argo CD to compare with Git.
     Refresh,
@@ -186,7 +186,7 @@ impl Judged {
 }
 
 /// Judges one Application.
-pub fn judge(case: &Case<'_>) -> Judged {
+pub(super) fn judge(case: &Case<'_>) -> Judged {
     let name = &case.application.name;
     let Some(told) = case.told else { return absent(case) };
     if *case.freshness == Freshness::Connecting {

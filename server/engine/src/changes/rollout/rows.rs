@@ -102,7 +102,8 @@ pub(super) async fn all(db: &Db, snapshot: &Snapshot) -> Result<Vec<Change>> {
     let mut apps = apps_of(db, &ids).await?;
     let read = |row: PgRow| {
         let id = row.try_get("id").map_err(failed(READ)).ok()?;
-        let read = apps.remove(&id).unwrap_or(Ok(Vec::new())).and_then(|apps| change_of(&row, apps, snapshot));
+        let read =
+            apps.remove(&id).unwrap_or(Ok(Vec::new())).and_then(|apps| change_of(&row, apps, snapshot));
         read.inspect_err(|error| {
             tracing::error!(change = id, error = error as &dyn std::error::Error, "a change is not followed");
         })
