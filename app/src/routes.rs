@@ -172,6 +172,11 @@ pub fn plan_objects(hash: &str, noise: bool) -> String {
     format!("{}{}#rendered", plan(hash), if noise { "?noise=1" } else { "" })
 }
 
+/// Returns the link to a change.
+pub fn change(id: u64) -> String {
+    format!("/changes/{id}")
+}
+
 /// Returns the link to the repositories, with the findings of one severity alone where one is given.
 pub fn repositories(severity: Option<&str>) -> String {
     with_query(REPOSITORIES, severity.map(|it| ("severity", it.to_owned())).into_iter().collect())

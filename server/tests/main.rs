@@ -2,9 +2,11 @@
 
 mod api;
 mod assets;
+mod changes;
 mod config;
 mod coverage;
 mod export;
+mod gates;
 mod health;
 mod law;
 mod lint;

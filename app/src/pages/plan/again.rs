@@ -61,6 +61,7 @@ pub(super) fn AgainForm(
             </ActionForm>
         }
         .into_any(),
+        AskPlan::Undo(_) => ().into_any(),
     }
 }
 
