@@ -287,6 +287,7 @@ impl Changes {
                     at: row.try_get::<Moment, _>("at")?.0,
                     expires_at,
                     void,
+                    is_own: false,
                 },
             })
         });

@@ -61,7 +61,7 @@ impl Changes {
             let is_gone = super::authorize(&snapshot, &it.actor, Verb::Approve, &change).is_err();
             let lost = is_gone.then(|| format!("{} may not approve any more", it.approval.who));
             let void = it.approval.void.clone().or(lost.filter(|_| change.ended_at.is_none()));
-            model::change::Approval { void, ..it.approval }
+            model::change::Approval { void, is_own: it.actor.subject == actor.subject, ..it.approval }
         });
         let approvals = approvals.collect();
         self.note_look(actor, change.standing.id).await?;
@@ -116,6 +116,7 @@ impl Changes {
             per_page,
             groups: groups.to_vec(),
             people: people.into_iter().collect(),
+            environments: self.repositories.order().to_vec(),
         })
     }
 
