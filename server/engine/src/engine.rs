@@ -29,7 +29,11 @@ use crate::{
     Error, Result,
     access::{self, Access, AdminPassword, SignInSettings, Verb},
     argo::operation::Operator,
-    audit::{self, Denials, Extent, RecordReader, verify::LastVerification},
+    audit::{
+        self, AnchorSetting, Denials, Extent, RecordReader,
+        anchor::{Anchoring, keep_anchored},
+        verify::LastVerification,
+    },
     changes::{ChangeSettings, Changes, LEASE, Writing, rollout::Follower},
     db::{Db, PrivateServer, default_data_dir, keep_up},
     error::explain_kube,
@@ -69,6 +73,8 @@ pub struct Settings {
     pub apps: AppSettings,
     pub repositories: RepositorySettings,
     pub changes: ChangeSettings,
+    /// Where heads of the record are anchored; none for nowhere.
+    pub anchor: Option<AnchorSetting>,
 }
 
 /// Where PostgreSQL is.
@@ -238,6 +244,9 @@ impl Engine {
         // Before anybody is served: an empty book would let everything pass.
         self.gates.reload().await?;
         self.start_tasks(indexer, settings.retention);
+        if let (Some(setting), Some((first, ..))) = (settings.anchor, planes.first()) {
+            self.start_anchors(setting, first.name.clone());
+        }
         let (access, surveys) = (Arc::new(settings.access), Arc::new(Semaphore::new(SURVEYS_AT_ONCE)));
         for (setting, client, config) in planes {
             let watch = Arc::new(PlaneWatch {
@@ -297,6 +306,18 @@ impl Engine {
             keep_up(db.clone(), metrics.clone(), retention.clone())
         });
         self.start_record();
+    }
+
+    fn start_anchors(&self, setting: AnchorSetting, control_plane: String) {
+        let anchoring = Anchoring {
+            db: self.db.clone(),
+            mirrors: self.repositories.mirrors.clone(),
+            committer: self.changes.committer.clone(),
+            metrics: self.metrics.clone(),
+            control_plane,
+            setting,
+        };
+        self.tasks.supervise("anchor the record", move || keep_anchored(anchoring.clone()));
     }
 
     fn start_record(&self) {

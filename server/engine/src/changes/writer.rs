@@ -192,7 +192,7 @@ impl Changes {
         if !self.still_pass(&committed).await? {
             return Ok(Round::Moved);
         }
-        match self.repositories.mirrors.push(&repo, &branch, head, tip).await {
+        match self.repositories.mirrors.push(&repo, &branch, Some(head), tip).await {
             Ok(()) => {
                 self.pushed(&mirror, &branch, committed).await?;
                 Ok(Round::Moved)
@@ -322,7 +322,7 @@ impl Changes {
         let made = blocking(move || {
             let repository = at.open().map_err(|error| error.to_string())?;
             let commit =
-                committer.commit(&repository, tip, &files, &text).map_err(|error| error.to_string())?;
+                committer.commit(&repository, Some(tip), &files, &text).map_err(|error| error.to_string())?;
             // Neither pruning nor packing loses it before it is pushed.
             let name = reference_of(&token.to_string());
             repository.reference(&name, commit, true, "").map_err(|error| error.message().to_owned())?;

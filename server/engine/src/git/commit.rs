@@ -36,18 +36,18 @@ pub enum CommitError {
 }
 
 impl Committer {
-    /// Commits the files on top of a commit; returns the new one, which nothing refers to yet.
+    /// Commits the files on top of a commit, or of nothing; returns the new one, which nothing refers to yet.
     ///
     /// # Errors
     /// A repository that cannot be written to, or a key that does not sign.
     pub fn commit(
         &self,
         repository: &Repository,
-        parent: Oid,
+        parent: Option<Oid>,
         files: &[PlannedFile],
         message: &str,
     ) -> Result<Oid, CommitError> {
-        let parent = repository.find_commit(parent)?;
+        let parent = parent.map(|id| repository.find_commit(id)).transpose()?;
         let mut update = TreeUpdateBuilder::new();
         for file in files {
             match &file.after {
@@ -60,11 +60,15 @@ impl Committer {
                 }
             }
         }
-        let tree = repository.find_tree(update.create_updated(repository, &parent.tree()?)?)?;
+        let base = match &parent {
+            Some(parent) => parent.tree()?,
+            None => repository.find_tree(repository.treebuilder(None)?.write()?)?,
+        };
+        let tree = repository.find_tree(update.create_updated(repository, &base)?)?;
+        let parents: Vec<_> = parent.iter().collect();
         let bot = Signature::now(&self.name, &self.email)?;
-        let content = repository.commit_create_buffer(&bot, &bot, message, &tree, &[&parent])?;
-        let content =
-            std::str::from_utf8(&content).map_err(|error| git2::Error::from_str(&error.to_string()))?;
+        let content = repository.commit_create_buffer(&bot, &bot, message, &tree, &parents)?;
+        let content = std::str::from_utf8(&content).map_err(|error| git2::Error::from_str(&error.to_string()))?;
         Ok(match &self.key {
             Some(key) => {
                 let signature = key.sign(content.as_bytes())?;

@@ -33,11 +33,17 @@ pub enum PushError {
 }
 
 impl Mirrors {
-    /// Pushes a commit to a branch that has to be at `expected` still.
+    /// Pushes a commit to a branch that has to be at `expected` still; with none, the branch must not be there.
     ///
     /// # Errors
     /// Why it is not there; after [`PushError::NotKnown`] it may be.
-    pub async fn push(&self, repo: &Repo, branch: &str, expected: Oid, commit: Oid) -> Result<(), PushError> {
+    pub async fn push(
+        &self,
+        repo: &Repo,
+        branch: &str,
+        expected: Option<Oid>,
+        commit: Oid,
+    ) -> Result<(), PushError> {
         let begin = Instant::now();
         let result = self.call_push(repo, branch, expected, commit).await;
         let outcome = match &result {
@@ -56,9 +62,11 @@ impl Mirrors {
         &self,
         repo: &Repo,
         branch: &str,
-        expected: Oid,
+        expected: Option<Oid>,
         commit: Oid,
     ) -> Result<(), PushError> {
+        // To Git an empty value means that there is no such branch.
+        let expected = expected.map(|id| id.to_string()).unwrap_or_default();
         let remote = Remote::read(&repo.url).map_err(not_begun)?;
         let mirror = self.mirror_of(repo).map_err(not_begun)?;
         let credentials = self.write_credentials(repo, &remote).await?;
