@@ -20,29 +20,29 @@ const MOST_LOOKED_AT: usize = 500;
 
 /// The branch of a change, as it was fetched last.
 #[derive(Clone, Copy, Debug)]
-pub struct Branch {
+pub(super) struct Branch {
     /// The commit of the change.
-    pub commit: Oid,
-    pub head: Oid,
+    pub(super) commit: Oid,
+    pub(super) head: Oid,
     /// Whether it was fetched since the commit was pushed: else a head before the commit is only an old one.
-    pub is_sure: bool,
+    pub(super) is_sure: bool,
 }
 
 /// What is said of a revision.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Said {
-    pub git: Git,
+pub(super) struct Said {
+    pub(super) git: Git,
     /// Where the values are gone: the commit that took them back, as far as it is found.
-    pub taken_by: Option<TakenBy>,
+    pub(super) taken_by: Option<TakenBy>,
 }
 
 /// The commit that took back what a change wrote.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TakenBy {
+pub(super) struct TakenBy {
     /// E.g. `abc1234 by erin (Revert)`.
-    pub commit: String,
+    pub(super) commit: String,
     /// By which it is known as a commit of ours, where there is such a change.
-    pub token: Option<Uuid>,
+    pub(super) token: Option<Uuid>,
 }
 
 /// What was said already; each revision of a change is looked at once, and again when the branch has moved.
@@ -107,7 +107,7 @@ impl Said {
 ///
 /// # Errors
 /// A repository that cannot be read.
-pub fn say(
+pub(super) fn say(
     repository: &Repository,
     branch: Branch,
     revision: &str,
