@@ -9,6 +9,7 @@ pub mod changes;
 pub mod db;
 pub mod error;
 pub mod fleet;
+pub mod gates;
 pub mod git;
 pub mod history;
 pub mod metrics;

@@ -6,6 +6,7 @@ mod bare;
 mod damaged;
 mod db;
 mod fuzzed;
+mod gates;
 mod history;
 mod hostile;
 mod layout;

@@ -92,6 +92,8 @@ pub enum Change {
     Contact { cluster: ClusterId, contact: Contact },
     /// What repositories lay out was read anew: what shows it is drawn again.
     RepositoriesRead,
+    /// Changes, freezes or holds have moved: what shows them is drawn again.
+    ChangesMoved,
     /// A cluster was looked into.
     Survey { cluster: ClusterId, survey: Arc<Survey> },
 }
@@ -313,6 +315,14 @@ impl Snapshot {
     pub fn window_verdict(&self, row: &Row) -> Option<model::application::WindowVerdict> {
         let windows = self.windows(&row.id.control_plane, &row.project);
         window::verdict(&windows, &row.id.name, &row.destination, chrono::Utc::now())
+    }
+
+    /// Tells whether what Git asks for would be synced now, by the windows: by the controller where auto-sync is on, else
+    /// by a sync that Quarterdeck asks for.
+    pub fn rollout_verdict(&self, row: &Row) -> Option<model::application::WindowVerdict> {
+        let windows = self.windows(&row.id.control_plane, &row.project);
+        let syncer = if row.auto_sync { window::Syncer::Controller } else { window::Syncer::Person };
+        window::verdict_for(syncer, &windows, &row.id.name, &row.destination, chrono::Utc::now())
     }
 }
 
@@ -569,7 +579,7 @@ impl Indexer {
             Change::Contact { cluster, contact } => {
                 self.change_cluster(&cluster, |cluster| contact.apply_to(cluster, now));
             }
-            Change::RepositoriesRead => {}
+            Change::RepositoriesRead | Change::ChangesMoved => {}
             Change::Survey { cluster, survey } => {
                 self.change_cluster(&cluster, |cluster| cluster.survey = Some(survey));
             }

@@ -93,7 +93,7 @@ fn find(
 }
 
 /// Tells what of it the actor, whose snapshot this is, may see.
-pub(super) fn touched(seen: &Snapshot, reached: &[Reached]) -> Touched {
+pub(crate) fn touched(seen: &Snapshot, reached: &[Reached]) -> Touched {
     let mut touched = Touched::default();
     for it in reached {
         match seen.row(&it.application) {

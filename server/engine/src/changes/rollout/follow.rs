@@ -135,9 +135,9 @@ impl Follower {
     /// # Errors
     /// A database that does not answer.
     pub async fn look(&self) -> Result<()> {
-        let changes = rows::all(&self.operator.db).await?;
-        self.forget_others(&changes);
         let snapshot = self.operator.index.load();
+        let changes = rows::all(&self.operator.db, &snapshot).await?;
+        self.forget_others(&changes);
         let heads = self.heads(&changes).await;
         let follow = async |change: Change| {
             let id = change.standing.id;

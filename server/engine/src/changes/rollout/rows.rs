@@ -13,9 +13,11 @@ use uuid::Uuid;
 
 use crate::{
     Error, Result,
-    changes::store::Standing,
+    changes::{Reader, repository_of, store::Standing},
     db::{Db, Moment, failed},
+    fleet::index::Snapshot,
     git::{mirror::Repo, plan::Expected},
+    repositories as branch,
 };
 
 const READ: &str = "read the changes that roll out";
@@ -84,7 +86,7 @@ impl Followed {
 
 /// Reads all changes that roll out, those that were pushed first at the front. One that cannot be read is left out, and
 /// told in the log.
-pub(super) async fn all(db: &Db) -> Result<Vec<Change>> {
+pub(super) async fn all(db: &Db, snapshot: &Snapshot) -> Result<Vec<Change>> {
     let rows = sqlx::query(
         "SELECT id, version, kind, state, why, environment, repository, revision, reader, commit, actor, soak_seconds, since,
              healthy_at, clock_timestamp() AS now
@@ -100,7 +102,7 @@ pub(super) async fn all(db: &Db) -> Result<Vec<Change>> {
     let mut apps = apps_of(db, &ids).await?;
     let read = |row: PgRow| {
         let id = row.try_get("id").map_err(failed(READ)).ok()?;
-        let read = apps.remove(&id).unwrap_or(Ok(Vec::new())).and_then(|apps| change_of(&row, apps));
+        let read = apps.remove(&id).unwrap_or(Ok(Vec::new())).and_then(|apps| change_of(&row, apps, snapshot));
         read.inspect_err(|error| {
             tracing::error!(change = id, error = error as &dyn std::error::Error, "a change is not followed");
         })
@@ -109,8 +111,17 @@ pub(super) async fn all(db: &Db) -> Result<Vec<Change>> {
     Ok(rows.into_iter().filter_map(read).collect())
 }
 
-fn change_of(row: &PgRow, apps: Vec<App>) -> Result<Change> {
+fn change_of(row: &PgRow, apps: Vec<App>, snapshot: &Snapshot) -> Result<Change> {
     let get = || {
+        let reader: Reader = row.try_get::<Json<_>, _>("reader")?.0;
+        let (repository, revision): (String, String) = (row.try_get("repository")?, row.try_get("revision")?);
+        let followed = branch::Followed { repository: repository.clone(), revision: revision.clone() };
+        // Where no Application follows it any more, nobody's credentials open it, and its mirror says so.
+        let nobody = || Repo {
+            control_plane: reader.control_plane.clone(),
+            project: reader.project.clone(),
+            url: repository.clone(),
+        };
         Ok(Change {
             standing: Standing {
                 id: row.try_get("id")?,
@@ -121,9 +132,9 @@ fn change_of(row: &PgRow, apps: Vec<App>) -> Result<Change> {
             why: row.try_get("why")?,
             introduces: row.try_get::<&str, _>("kind")? == "introduce",
             environment: row.try_get("environment")?,
-            repository: row.try_get("repository")?,
-            revision: row.try_get("revision")?,
-            reader: row.try_get::<Json<_>, _>("reader")?.0,
+            reader: repository_of(snapshot, &reader, &followed).unwrap_or_else(nobody),
+            repository,
+            revision,
             commit: row.try_get("commit")?,
             actor: row.try_get::<Json<_>, _>("actor")?.0,
             soak_seconds: row.try_get::<i32, _>("soak_seconds")?.into(),
