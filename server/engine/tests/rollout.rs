@@ -70,7 +70,10 @@ async fn r20_where_auto_sync_is_off_it_is_synced_once_to_the_pushed_commit() {
     }
     let intents = house.record("sync").await;
     assert_eq!(intents.len(), 1, "{intents:?}");
-    assert_eq!((&intents[0].1["change"], &intents[0].1["patch"][0]["path"]), (&json!(change.id), &json!("/operation")));
+    assert_eq!(
+        (&intents[0].1["change"], &intents[0].1["patch"][0]["path"]),
+        (&json!(change.id), &json!("/operation"))
+    );
     assert_eq!(house.stands(&change).await.stage, "syncing");
 
     let mut over = state(change.commit, "Succeeded", "successfully synced");
@@ -184,7 +187,8 @@ async fn r20_the_soak_begins_again_where_it_gets_worse() {
     house.look().await;
     assert_eq!(house.stands(&change).await.state, "done");
     let states = house.states(&change).await;
-    let expected = ["rolling_out", "healthy", "soaking", "needs_attention", "rolling_out", "healthy", "soaking", "done"];
+    let expected =
+        ["rolling_out", "healthy", "soaking", "needs_attention", "rolling_out", "healthy", "soaking", "done"];
     assert_eq!(states, expected);
 }
 
@@ -366,7 +370,11 @@ async fn a_restart_goes_on_where_it_was_and_keeps_the_soak() {
         fresh.look().await.expect("looks");
     }
     let stands = house.stands(&change).await;
-    assert_eq!((stands.state.as_str(), stands.stage.as_str()), ("soaking", "healthy"), "nothing is told unseen");
+    assert_eq!(
+        (stands.state.as_str(), stands.stage.as_str()),
+        ("soaking", "healthy"),
+        "nothing is told unseen"
+    );
     house.another_follower().look().await.expect("looks");
     assert_eq!(house.stands(&change).await.state, "done");
 }

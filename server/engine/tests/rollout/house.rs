@@ -60,6 +60,10 @@ impl CredentialSource for NoCredentials {
     fn credentials<'a>(&'a self, _: &'a Repo) -> BoxFuture<'a, Result<Credentials, String>> {
         Box::pin(async { Ok(Credentials::default()) })
     }
+
+    fn write_credentials<'a>(&'a self, _: &'a Repo) -> BoxFuture<'a, Result<Credentials, String>> {
+        Box::pin(async { Ok(Credentials::default()) })
+    }
 }
 
 /// The Applications as they stand in the cluster.
@@ -111,8 +115,7 @@ impl House {
         let objects = Objects::default();
         let clients = Clients::new([("lab".to_owned(), api_server(&objects).await)].into());
         let (index, indexer) = index(true);
-        let settings =
-            MirrorSettings { allow_files: true, ..MirrorSettings::new(folder.join("mirrors")) };
+        let settings = MirrorSettings { allow_files: true, ..MirrorSettings::new(folder.join("mirrors")) };
         let mirrors = Mirrors::new(settings, Arc::new(NoCredentials), metrics.clone(), tasks.clone());
         let mirrors = mirrors.expect("mirrors");
         let operator = Operator {
@@ -197,7 +200,13 @@ impl House {
         self.pushed_with(tag, "promote", 0, true).await
     }
 
-    pub(crate) async fn pushed_with(&self, tag: &str, kind: &str, soak: i32, has_application: bool) -> Pushed {
+    pub(crate) async fn pushed_with(
+        &self,
+        tag: &str,
+        kind: &str,
+        soak: i32,
+        has_application: bool,
+    ) -> Pushed {
         let token = Uuid::new_v4();
         let trailers = Trailers {
             change: token.to_string(),
@@ -502,7 +511,10 @@ async fn patch(
     if kind.starts_with("application/json-patch+json") {
         let patch: json_patch::Patch = serde_json::from_slice(&body).expect("a patch");
         if json_patch::patch(object, &patch).is_err() {
-            return refused(StatusCode::UNPROCESSABLE_ENTITY, "the server rejected our request due to an error");
+            return refused(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "the server rejected our request due to an error",
+            );
         }
     } else {
         json_patch::merge(object, &serde_json::from_slice(&body).expect("a patch"));

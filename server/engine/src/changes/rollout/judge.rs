@@ -402,8 +402,7 @@ fn to_apply(case: &Case<'_>, told: &Told, ended: Option<&Operation>) -> Judged {
         Some(window) if !window.allowed => {
             format!("{} Argo CD syncs it when that is over.", denied(window))
         }
-        Some(window) => format!("Argo CD has seen it and is about to sync it ({}).", window.why),
-        None => "Argo CD has seen it and is about to sync it.".to_owned(),
+        _ => "Argo CD has seen it and is about to sync it.".to_owned(),
     })
 }
 
