@@ -2,6 +2,7 @@
 //! Applications as Argo CD tells of them. R8 to R20 are the rules of promotion.
 
 mod approvals;
+mod argocd;
 mod fleet;
 mod gated;
 mod house;

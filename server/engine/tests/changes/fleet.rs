@@ -13,7 +13,7 @@ use engine::fleet::{
 };
 use git2::Oid;
 use model::{Timestamp, cluster::ClusterId};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::remote::ENVIRONMENTS;
 
@@ -103,10 +103,17 @@ impl Fleet {
     }
 
     fn application(&self, app: &str, environment: &str, revision: Oid, looks: Looks<'_>) -> Change {
+        let object = self.object(app, environment, revision, looks);
+        let application = Box::new(serde_json::from_value(object).expect("an Application"));
+        Change::Application { plane: PLANE.into(), application }
+    }
+
+    /// Writes an Application as Argo CD does.
+    pub(crate) fn object(&self, app: &str, environment: &str, revision: Oid, looks: Looks<'_>) -> Value {
         let Looks { health, sync, auto_sync, since } = looks;
         let at = |moment: Timestamp| jiff::Timestamp::from_millisecond(moment.0).expect("a moment").to_string();
         let policy = if auto_sync { json!({"automated": {}}) } else { json!({}) };
-        let object = json!({
+        json!({
             "metadata": {"name": format!("{app}-{environment}"), "namespace": "argocd",
                 "uid": format!("uid-{app}-{environment}"), "resourceVersion": "1"},
             "spec": {
@@ -121,9 +128,7 @@ impl Fleet {
                 "reconciledAt": at(now()),
                 "summary": {"images": ["shop/web:1.0.0"]}
             }
-        });
-        let application = Box::new(serde_json::from_value(object).expect("an Application"));
-        Change::Application { plane: PLANE.into(), application }
+        })
     }
 
     fn indexer(&self) -> MutexGuard<'_, Indexer> {
