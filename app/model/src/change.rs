@@ -143,7 +143,9 @@ impl ChangeState {
             Self::Pushed | Self::RollingOut => Some(3),
             Self::Healthy | Self::Soaking => Some(5),
             Self::Done => Some(6),
-            Self::NeedsAttention | Self::Failed | Self::Cancelled | Self::Superseded | Self::RolledBack => None,
+            Self::NeedsAttention | Self::Failed | Self::Cancelled | Self::Superseded | Self::RolledBack => {
+                None
+            }
         }
     }
 }
@@ -353,7 +355,9 @@ pub struct ChangeDetail {
 pub enum May {
     Yes,
     /// They may not; a sentence or the missing right says why.
-    No { why: String },
+    No {
+        why: String,
+    },
 }
 
 /// Something that happened to a change.

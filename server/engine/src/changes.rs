@@ -24,7 +24,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio::sync::Notify;
 
-pub(crate) use self::store::{of_plan, system};
+pub(crate) use self::store::{Reader, of_plan, system};
 use self::store::Stored;
 pub use self::writer::Writing;
 use crate::{
@@ -34,13 +34,16 @@ use crate::{
     db::Db,
     fleet::{
         environment::Asked,
-        index::{Index, Snapshot},
+        index::{Index, Row, Snapshot},
     },
     gates::Gates,
-    git::commit::{Committer, SigningKey},
+    git::{
+        commit::{Committer, SigningKey},
+        mirror::Repo,
+    },
     metrics::Metrics,
     plans::Planner,
-    repositories::Repositories,
+    repositories::{Followed, Repositories, followed_by, repo_of},
     tasks::Tasks,
 };
 
@@ -169,6 +172,17 @@ pub(crate) fn object<'a>(
         app,
         home: home.unwrap_or_default(),
     }
+}
+
+/// Finds the repository as a reader of it follows it: by an Application of its project. None where none follows it any
+/// more.
+pub(crate) fn repository_of(snapshot: &Snapshot, reader: &Reader, followed: &Followed) -> Option<Repo> {
+    let follows = |row: &&Arc<Row>| {
+        row.id.control_plane == reader.control_plane
+            && row.project == reader.project
+            && followed_by(row).as_ref() == Some(followed)
+    };
+    snapshot.rows.iter().find(follows).map(|row| repo_of(row))
 }
 
 /// Checks that an actor may do something on all Applications of a change.

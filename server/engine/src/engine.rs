@@ -1,6 +1,7 @@
 //! The composition root: settings in, everything running out.
 
 mod apps;
+mod gates;
 
 use std::{
     path::PathBuf,
@@ -41,6 +42,7 @@ use crate::{
         view,
         watch::{ControlPlaneSetting, PlaneWatch},
     },
+    gates::{Gates, watch_changes, watch_holds},
     history::{self, Observation, Retention},
     metrics::Metrics,
     plans::{self, Planner},
@@ -93,6 +95,7 @@ pub struct Engine {
     operator: Operator,
     repositories: Repositories,
     planner: Planner,
+    gates: Gates,
     webhooks: Webhooks,
     record: RecordReader,
     verification: LastVerification,
@@ -113,6 +116,7 @@ impl Engine {
         let tasks = Tasks::new(metrics.clone());
         let environments = Environments::new(&settings.environments)?;
         let (environment_names, order) = (environments.in_order(), environments.all());
+        let asked = environments.asked();
         let apps = AppRules::new(&settings.apps)?;
         let rules = settings.repositories.rules(&settings.apps, environments.words());
         let mut planes = Vec::new();
@@ -139,12 +143,13 @@ impl Engine {
             .collect();
         let mirrors = settings.repositories.mirrors(&of_planes, &metrics, &tasks)?;
         let renderer = settings.repositories.renderer(&metrics)?;
-        let repositories = Repositories::new(mirrors.clone(), index.clone(), rules, order);
+        let repositories = Repositories::new(mirrors.clone(), index.clone(), rules, order.clone());
         let webhook_planes = of_planes.into_iter().map(|(_, client, namespace)| (client, namespace));
         let webhooks = Webhooks::new(mirrors, webhook_planes.collect(), metrics.clone());
 
         let (db, private_server) = open(&settings.database, &tasks).await?;
         let (denials, verification) = (Denials::default(), LastVerification::default());
+        let gates = Gates::new(db.clone(), index.clone(), denials.clone(), order, asked);
         let operator = Operator {
             db: db.clone(),
             denials: denials.clone(),
@@ -167,12 +172,14 @@ impl Engine {
             details: details.clone(),
             repositories: repositories.clone(),
             renderer,
+            gates: gates.clone(),
             max_age: plans::MAX_AGE,
         };
         let mut engine = Self {
             access,
             repositories,
             planner,
+            gates,
             webhooks,
             environments: environment_names,
             record: RecordReader::new(db.clone(), verification.clone()),
@@ -203,6 +210,8 @@ impl Engine {
         clients: Clients,
     ) -> Result<()> {
         self.generated_password = self.access.ensure_local_admin(settings.admin_password).await?;
+        // Before anybody is served: an empty book would let everything pass.
+        self.gates.reload().await?;
         self.start_tasks(indexer, settings.retention);
         let (access, surveys) = (Arc::new(settings.access), Arc::new(Semaphore::new(SURVEYS_AT_ONCE)));
         for (setting, client, config) in planes {
@@ -247,6 +256,10 @@ impl Engine {
         });
         let repositories = self.repositories.clone();
         self.tasks.supervise("read repositories", move || repositories.clone().keep_read());
+        let gates = self.gates.clone();
+        self.tasks.supervise("watch changes", move || watch_changes(gates.clone()));
+        let (gates, repositories) = (self.gates.clone(), self.repositories.clone());
+        self.tasks.supervise("watch holds", move || watch_holds(gates.clone(), repositories.clone()));
         let (db, index) = (self.db.clone(), self.index.clone());
         self.tasks
             .supervise("record changes of policy", move || audit::watch_policies(db.clone(), index.clone()));
@@ -334,17 +347,22 @@ impl Fleet for Engine {
             let may_see = |id: &ApplicationId| snapshot.row(id).is_some();
             let operations = history::latest_operations(&self.db, OPERATIONS_SHOWN, may_see).await;
             let operations = operations.map_err(|error| error.into_answer(actor))?;
-            Ok(view::overview(&snapshot, operations, now()))
+            Ok(Overview {
+                freezes: self.gates.freezes_now(&snapshot, actor),
+                ..view::overview(&snapshot, operations, now())
+            })
         })
     }
 
     fn get_navigation<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Navigation> {
         Box::pin(async move {
             let whole = self.index.load();
+            let seen = whole.seen_by(actor);
             Ok(Navigation {
+                gates: self.gates.count(&seen, actor),
                 may_read_record: Extent::of(&whole, actor, Verb::Get).is_ok(),
                 breaks_glass: self.access.breaks_glass(actor),
-                ..view::navigation(&whole.seen_by(actor), &actor.name)
+                ..view::navigation(&seen, &actor.name)
             })
         })
     }

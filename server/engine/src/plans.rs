@@ -2,6 +2,7 @@
 //! it was verified, what it reaches, and what its Applications would become. Nothing here changes anything.
 
 mod fleet;
+mod gates;
 mod reach;
 mod ready;
 mod rendered;
@@ -37,6 +38,7 @@ use crate::{
         detail::Details,
         index::{Index, Row, Snapshot},
     },
+    gates::{Approvals, GateBook, Gates},
     git::{
         self,
         layout::discover,
@@ -63,6 +65,7 @@ pub struct Planner {
     pub details: Details,
     pub repositories: Repositories,
     pub renderer: Renderer,
+    pub gates: Gates,
     /// How old what was fetched may be when a plan is made.
     pub max_age: Duration,
 }
@@ -127,7 +130,8 @@ impl Planner {
             take_latest: only.clone(),
             overwrite: only,
         };
-        let made = self.plan(actor, &AskPlan::Promote(ask)).await?;
+        // Whatever is in the way of a promotion is in nobody's way to compare.
+        let made = self.plan(actor, &AskPlan::Promote(ask), &GateBook::default(), None).await?;
         let Plan { rows, commit, .. } = made.planned.plan;
         let row = rows.into_iter().next().ok_or_else(|| Error::Bug("a plan without its app".into()))?;
         match row.outcome {
@@ -146,7 +150,7 @@ impl Planner {
 
     /// Computes a plan, and what the fleet adds to it.
     async fn make(&self, actor: &Actor, ask: AskPlan) -> Result<Kept> {
-        let mut made = self.plan(actor, &ask).await?;
+        let mut made = self.plan(actor, &ask, &self.gates.book(), None).await?;
         let snapshot = self.index.load();
         let reached = reach::reached(&snapshot, &made).await?;
         let specs = rendered::read_specs(self, &reached).await;
@@ -162,9 +166,9 @@ impl Planner {
         })
     }
 
-    /// Computes what the repository says.
-    async fn plan(&self, actor: &Actor, ask: &AskPlan) -> Result<Made> {
-        let asked = self.asked(actor, ask).await?;
+    /// Computes what the repository says. `own` is the plan whose own change is in nobody's way.
+    async fn plan(&self, actor: &Actor, ask: &AskPlan, book: &GateBook, own: Option<&str>) -> Result<Made> {
+        let asked = self.asked(actor, ask, book, own)?;
         let (mirror, head, late) =
             self.newest(&asked.lead, asked.apps.iter().filter_map(|app| app.commit).collect()).await?;
         let mut made = self.plan_at(asked, mirror, head).await?;
@@ -173,9 +177,10 @@ impl Planner {
     }
 
     /// Finds what is asked for in the fleet.
-    async fn asked(&self, actor: &Actor, ask: &AskPlan) -> Result<Asked> {
+    fn asked(&self, actor: &Actor, ask: &AskPlan, book: &GateBook, own: Option<&str>) -> Result<Asked> {
         let seen = self.index.load().seen_by(actor);
-        Ok(fleet::ask(&seen, self.repositories.order(), ask, now())?)
+        let in_the_way = fleet::InTheWay { book, plan: own, now: now() };
+        Ok(fleet::ask(&seen, self.repositories.order(), ask, in_the_way)?)
     }
 
     /// Computes what the repository says at a commit.
@@ -213,7 +218,7 @@ impl Planner {
 
     /// Tells whether a kept plan still holds, by computing it again.
     async fn standing(&self, actor: &Actor, kept: &Kept) -> Standing {
-        match self.plan(actor, &kept.ask).await {
+        match self.plan(actor, &kept.ask, &self.gates.book(), Some(&kept.plan.hash)).await {
             Ok(made) if made.planned.plan.hash == kept.plan.hash => Standing::Valid,
             Ok(made) => Standing::Stale { why: why_stale(&kept.plan, &made.planned.plan) },
             Err(error) => Standing::NotKnown { why: error.into_answer(actor).to_string() },
@@ -232,6 +237,7 @@ impl Planner {
             match ask {
                 AskPlan::Promote(it) => is_there(slug, &it.from),
                 AskPlan::Rollback(it) => is_there(slug, &it.environment),
+                AskPlan::Undo(_) => is_there(slug, &plan.to),
             }
         })
     }
@@ -241,15 +247,16 @@ impl Planner {
         let snapshot = self.index.load();
         let seen = snapshot.seen_by(actor);
         let denied = self.denied(&snapshot, actor, &kept);
-        let target = match &kept.ask {
-            AskPlan::Promote(it) => &it.to,
-            AskPlan::Rollback(it) => &it.environment,
-        };
         let order = self.repositories.order();
-        let target = order.iter().find(|it| it.name() == Some(target)).cloned();
+        let target = order.iter().find(|it| it.name() == Some(&kept.plan.to)).cloned();
+        let is_protected = target.as_ref().is_some_and(Environment::is_protected);
         let visible = |it: &model::plan::RenderedApplication| seen.row(&it.application).is_some();
         PlanDetail {
             now: now(),
+            gates: self.gates_of(&snapshot, &kept.plan, &kept.ask, Approvals::default(), &self.gates.book()),
+            typed_environment: is_protected.then(|| kept.plan.to.clone()),
+            needs_reason: is_protected || gates::asks_for_reason(&kept.plan, &kept.ask),
+            change: None,
             target: target.unwrap_or(Environment::Unknown { why: "the settings do not name it".into() }),
             touched: reach::touched(&seen, &kept.reached),
             rendered: kept.rendered.into_iter().filter(visible).collect(),
@@ -269,8 +276,8 @@ impl Planner {
         kept.plan.rows.iter().filter(|row| row.outcome == RowOutcome::Moves).find_map(|row| {
             let app = fleet::find(snapshot, order, row.slug.as_deref().unwrap_or(&row.app)).ok()?;
             match &kept.ask {
-                AskPlan::Rollback(it) => {
-                    let rank = fleet::rank_of(order, &it.environment).ok()?;
+                AskPlan::Rollback(_) | AskPlan::Undo(_) => {
+                    let rank = fleet::rank_of(order, &kept.plan.to).ok()?;
                     app.rows[rank].iter().find_map(|row| lacks(Verb::RollBack)(row))
                 }
                 AskPlan::Promote(it) => {
@@ -323,6 +330,7 @@ fn plan_in(
     with_facts(mirror, head, rules, facts, |tree, facts, history| match &asked.ask {
         AskPlan::Promote(ask) => promote(tree, facts, history, asked, ask),
         AskPlan::Rollback(ask) => roll_back(tree, facts, history, asked, ask),
+        AskPlan::Undo(ask) => Err(Unplanned::NotUnderstood { app: format!("change {}", ask.change) }),
     })
 }
 

@@ -7,6 +7,7 @@ mod changes;
 mod damaged;
 mod db;
 mod fuzzed;
+mod gates;
 mod history;
 mod hostile;
 mod layout;

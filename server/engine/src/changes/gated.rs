@@ -128,7 +128,7 @@ impl Changes {
         change: &Stored,
     ) -> Result<std::result::Result<BTreeMap<String, Verified>, String>> {
         let AskPlan::Promote(ask) = &change.ask else { return Ok(Ok(BTreeMap::new())) };
-        let now = match self.planner.verified_now(&change.ask).await {
+        let now = match self.planner.verified_now(&change.ask, &change.plan_hash).await {
             Ok(now) => now,
             // What is not there now may be listed again in a moment: the gate of health says so.
             Err(error) => {
@@ -160,7 +160,7 @@ impl Changes {
     /// Whether a later commit of the source still has what the plan takes from it.
     /// Where that cannot be told now, the commit itself finds out.
     async fn source_holds(&self, change: &Stored, row: &model::plan::PlanRow) -> bool {
-        self.planner.moves_still(&change.ask, row).await.unwrap_or(true)
+        self.planner.moves_still(&change.ask, &change.plan_hash, row).await.unwrap_or(true)
     }
 
     async fn gates_with(

@@ -17,19 +17,19 @@ use tokio::time::MissedTickBehavior;
 use super::{
     Changes,
     gated::Admission,
+    repository_of,
     store::{self, NewStep, Standing, Stored},
 };
 use crate::{
-    Error, Result,
+    Result,
     db::{failed, release_lease, take_lease},
-    fleet::index::Row,
     git::{
         mirror::{MirrorError, MirrorPath, PushError, Repo},
         plan::{PlannedFile, same_files, same_moves},
         tree::Tree,
         trailers::{Act, Trailers},
     },
-    repositories::{Followed, blocking, followed_by, repo_of},
+    repositories::{Followed, blocking},
 };
 
 /// How many changes one push brings at most.
@@ -155,10 +155,10 @@ impl Changes {
         if let Some(why) = queue.iter().find_map(|change| self.not_known_yet(change)) {
             return Ok(Round::Silent(why));
         }
-        let Some(lead) = self.lead_of(followed, &queue) else {
-            return Ok(Round::Silent("No Application follows this branch any more, so nobody's credentials open it.".into()));
+        let Some(repo) = self.opened_by(followed, &queue) else {
+            let why = "No Application follows this branch any more, so nobody's credentials open it.";
+            return Ok(Round::Silent(why.into()));
         };
-        let repo = repo_of(&lead);
         let (mirror, branch, head) = match self.fetched(&repo, followed, max_age).await {
             Ok(Some(fetched)) => fetched,
             Ok(None) => {
@@ -230,16 +230,9 @@ impl Changes {
     }
 
     /// Whoever asked for the first of them gives the credentials.
-    fn lead_of(&self, followed: &Followed, queue: &[Stored]) -> Option<Arc<Row>> {
+    fn opened_by(&self, followed: &Followed, queue: &[Stored]) -> Option<Repo> {
         let snapshot = self.index.load();
-        let of = |change: &Stored| {
-            snapshot.rows.iter().find(|row| {
-                row.id.control_plane == change.reader.control_plane
-                    && row.project == change.reader.project
-                    && followed_by(row).as_ref() == Some(followed)
-            })
-        };
-        queue.iter().find_map(of).cloned()
+        queue.iter().find_map(|change| repository_of(&snapshot, &change.reader, followed))
     }
 
     /// Finds what is on the branch already: a push whose answer was lost, or a program that died after it.
@@ -340,7 +333,7 @@ impl Changes {
     /// and with approvals only if nothing at all is different.
     async fn plan_again(&self, mirror: &MirrorPath, tip: Oid, ready: &mut Ready) -> Result<bool> {
         let change = &mut ready.change;
-        let again = self.planner.again(&store::system(), &change.ask, mirror, tip).await;
+        let again = self.planner.again(&change.ask, &change.plan_hash, mirror, tip).await;
         let again = match again.map_err(|error| error.into_answer(&store::system()).to_string()) {
             Ok(again) => match same_moves(&change.plan, &again.plan) {
                 Ok(()) => again,

@@ -6,6 +6,7 @@
 
 mod asked;
 mod carried;
+mod expected;
 mod files;
 mod hash;
 mod history;
@@ -27,6 +28,7 @@ use model::plan::{CommitRef, Plan};
 
 use super::{edit::EditError, layout::LayoutError, tree::TreeError};
 
+pub use expected::{Expected, holds};
 pub use files::Write;
 pub use history::{Commits, History, HistoryError, Walk};
 pub use overrides::{Moved, useless_override};
