@@ -1,7 +1,7 @@
 //! `kill -9` at every state of a change, and of two of three programs while many changes run. What was begun goes on in
 //! the next program or ends there, and each commit is on the branch once.
 //!
-//! `QUARTERDECK_KILLS` is how often each state is killed in; without it three times.
+//! `QUARTERDECK_ROUNDS` is how often; without it three times at each state, and once of three programs.
 
 use std::{
     path::PathBuf,
@@ -54,14 +54,14 @@ const EVERYWHERE: [At; 13] = [
 
 #[tokio::test]
 async fn r11_killed_at_every_state_a_change_goes_on_once() {
-    let rounds = std::env::var("QUARTERDECK_KILLS").map_or(ROUNDS, |it| it.parse().expect("a number"));
+    let rounds = std::env::var("QUARTERDECK_ROUNDS").map_or(ROUNDS, |it| it.parse().expect("a number"));
     let all = futures::stream::iter(EVERYWHERE.map(|at| kill_often(at, rounds)));
     all.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
 }
 
 #[tokio::test]
 async fn three_programs_and_two_of_them_killed_lose_and_double_nothing() {
-    let rounds = std::env::var("QUARTERDECK_KILLS").map_or(1, |it| it.parse().expect("a number"));
+    let rounds = std::env::var("QUARTERDECK_ROUNDS").map_or(1, |it| it.parse().expect("a number"));
     for _ in 0..rounds {
         two_of_three_killed(100).await;
     }
