@@ -41,7 +41,6 @@ use crate::{
         commit::{Committer, SigningKey},
         mirror::Repo,
     },
-    metrics::Metrics,
     plans::Planner,
     repositories::{Followed, Repositories, followed_by, repo_of},
     tasks::Tasks,
@@ -105,7 +104,6 @@ pub struct Changes {
     pub asked: Arc<BTreeMap<String, Asked>>,
     pub settings: Arc<ChangeSettings>,
     pub committer: Arc<Committer>,
-    pub metrics: Metrics,
     pub tasks: Tasks,
     /// Wakes whoever writes: something is new.
     pub wake: Arc<Notify>,

@@ -1,6 +1,7 @@
 //! The composition root: settings in, everything running out.
 
 mod apps;
+mod changes;
 mod gates;
 
 use std::{
@@ -29,6 +30,7 @@ use crate::{
     access::{self, Access, AdminPassword, SignInSettings, Verb},
     argo::operation::Operator,
     audit::{self, Denials, Extent, RecordReader, verify::LastVerification},
+    changes::{ChangeSettings, Changes, LEASE, Writing, rollout::Follower},
     db::{Db, PrivateServer, default_data_dir, keep_up},
     error::explain_kube,
     fleet::{
@@ -66,6 +68,7 @@ pub struct Settings {
     /// How Applications are gathered into apps.
     pub apps: AppSettings,
     pub repositories: RepositorySettings,
+    pub changes: ChangeSettings,
 }
 
 /// Where PostgreSQL is.
@@ -96,6 +99,8 @@ pub struct Engine {
     repositories: Repositories,
     planner: Planner,
     gates: Gates,
+    changes: Changes,
+    follower: Follower,
     webhooks: Webhooks,
     record: RecordReader,
     verification: LastVerification,
@@ -118,6 +123,7 @@ impl Engine {
         let (environment_names, order) = (environments.in_order(), environments.all());
         let asked = environments.asked();
         let apps = AppRules::new(&settings.apps)?;
+        let committer = settings.changes.committer()?;
         let rules = settings.repositories.rules(&settings.apps, environments.words());
         let mut planes = Vec::new();
         for setting in &settings.control_planes {
@@ -149,7 +155,7 @@ impl Engine {
 
         let (db, private_server) = open(&settings.database, &tasks).await?;
         let (denials, verification) = (Denials::default(), LastVerification::default());
-        let gates = Gates::new(db.clone(), index.clone(), denials.clone(), order, asked);
+        let gates = Gates::new(db.clone(), index.clone(), denials.clone(), order, asked.clone());
         let operator = Operator {
             db: db.clone(),
             denials: denials.clone(),
@@ -175,8 +181,27 @@ impl Engine {
             gates: gates.clone(),
             max_age: plans::MAX_AGE,
         };
+        let follower = Follower::new(operator.clone(), repositories.mirrors.clone(), settings.changes.rollout);
+        let changes = Changes {
+            db: db.clone(),
+            denials: denials.clone(),
+            index: index.clone(),
+            planner: planner.clone(),
+            repositories: repositories.clone(),
+            gates: gates.clone(),
+            asked: Arc::new(asked),
+            committer: Arc::new(committer),
+            settings: Arc::new(std::mem::take(&mut settings.changes)),
+            tasks: tasks.clone(),
+            wake: Arc::default(),
+            writing: Writing::default(),
+            holder: rand::random::<u128>().to_string().into(),
+            lease: LEASE,
+        };
         let mut engine = Self {
             access,
+            changes,
+            follower,
             repositories,
             planner,
             gates,
@@ -258,6 +283,10 @@ impl Engine {
         self.tasks.supervise("read repositories", move || repositories.clone().keep_read());
         let gates = self.gates.clone();
         self.tasks.supervise("watch changes", move || watch_changes(gates.clone()));
+        let changes = self.changes.clone();
+        self.tasks.supervise("write changes", move || changes.clone().keep_written());
+        let follower = self.follower.clone();
+        self.tasks.supervise("follow changes", move || follower.clone().run());
         let (gates, repositories) = (self.gates.clone(), self.repositories.clone());
         self.tasks.supervise("watch holds", move || watch_holds(gates.clone(), repositories.clone()));
         let (db, index) = (self.db.clone(), self.index.clone());
@@ -348,6 +377,7 @@ impl Fleet for Engine {
             let operations = history::latest_operations(&self.db, OPERATIONS_SHOWN, may_see).await;
             let operations = operations.map_err(|error| error.into_answer(actor))?;
             Ok(Overview {
+                changes: self.changes.open(actor).await.map_err(|error| error.into_answer(actor))?,
                 freezes: self.gates.freezes_now(&snapshot, actor),
                 ..view::overview(&snapshot, operations, now())
             })
@@ -358,7 +388,10 @@ impl Fleet for Engine {
         Box::pin(async move {
             let whole = self.index.load();
             let seen = whole.seen_by(actor);
+            let (changes, waiting) = self.changes.counts(actor).await.map_err(|error| error.into_answer(actor))?;
             Ok(Navigation {
+                changes,
+                waiting,
                 gates: self.gates.count(&seen, actor),
                 may_read_record: Extent::of(&whole, actor, Verb::Get).is_ok(),
                 breaks_glass: self.access.breaks_glass(actor),

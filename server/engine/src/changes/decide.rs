@@ -21,6 +21,7 @@ use crate::{
     audit,
     db::{Moment, failed},
     fleet::index::Snapshot,
+    gates::release_of_change,
     git::trailers::one_line,
 };
 
@@ -179,7 +180,7 @@ impl Changes {
         if ended.is_none() {
             return Err(moved_on(change.standing.id, change.standing.state).into());
         }
-        crate::gates::hold::release_of_change(connection, change.standing.id, "the change was declined").await?;
+        release_of_change(connection, change.standing.id, "the change was declined").await?;
         Ok(format!("You declined change {}. Nothing was written to Git.", change.standing.id))
     }
 

@@ -20,10 +20,7 @@ use crate::{
     Result,
     access::Verb,
     fleet::index::{Row, Snapshot},
-    gates::{
-        book::GateBook,
-        check::{Approvals, GateApp, GateInput, gates},
-    },
+    gates::{Approvals, GateApp, GateBook, GateInput, gates},
     plans::Ready,
 };
 

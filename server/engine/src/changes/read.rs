@@ -125,6 +125,18 @@ impl Changes {
         Ok(open.into_iter().map(|it| it.row).take(ON_OVERVIEW).collect())
     }
 
+    /// Returns how many open changes the actor may see, and how many wait for their decision.
+    ///
+    /// # Errors
+    /// A database that does not answer.
+    pub async fn counts(&self, actor: &Actor) -> Result<(u32, u32)> {
+        // Mostly there are none, and then nothing is asked.
+        if !self.gates.book().has_changes() {
+            return Ok((0, 0));
+        }
+        Ok((count(self.visible(actor, Which::Open).await?.len()), self.waiting_count(actor).await?))
+    }
+
     /// Returns the changes that the actor may see, the newest first.
     pub(super) async fn visible(&self, actor: &Actor, which: Which) -> Result<Vec<Light>> {
         let all = self.light(which).await?;

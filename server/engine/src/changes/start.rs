@@ -22,7 +22,7 @@ use crate::{
     audit::{self, Context, Entry, Intent},
     db::failed,
     fleet::index::{Row, Snapshot},
-    gates::hold::{NewHold, place_in},
+    gates::{NewHold, place_in, release_of_change},
     git::trailers::one_line,
     plans::{Ready, ReadyApp},
     repositories::{blocking, followed_by},
@@ -206,6 +206,7 @@ impl Changes {
     ) -> Result<()> {
         for app in &draft.apps {
             let hold = NewHold {
+                actor,
                 app_key: &app.app_key,
                 name: &app.name,
                 slug: &app.slug,
@@ -215,10 +216,10 @@ impl Changes {
                 environment: &draft.environment,
                 version: app.after.as_deref(),
                 reason,
-                owner: actor,
                 lasts,
                 change: Some(standing.id),
-                followed: &draft.followed,
+                repository: &draft.followed.repository,
+                revision: &draft.followed.revision,
                 expected: &app.expected,
             };
             place_in(tx, hold).await?;
@@ -456,7 +457,7 @@ impl Changes {
             let now = store::read(&self.db, change.standing.id).await?.map_or(change.standing.state, |it| it.standing.state);
             return Err(super::refuse(&self.db, actor, entry, moved_on(change.standing.id, now)).await?);
         }
-        crate::gates::hold::release_of_change(&mut tx, change.standing.id, "the rollback was cancelled").await?;
+        release_of_change(&mut tx, change.standing.id, "the rollback was cancelled").await?;
         let id = audit::record_in(&mut tx, actor, entry, audit::Outcome::succeeded()).await?;
         tx.commit().await.map_err(failed("cancel a change"))?;
         let sentence = format!("Change {number} is cancelled. Nothing was written to Git.");

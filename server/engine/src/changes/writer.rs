@@ -23,6 +23,7 @@ use super::{
 use crate::{
     Result,
     db::{failed, release_lease, take_lease},
+    gates::release_of_change,
     git::{
         mirror::{MirrorError, MirrorPath, PushError, Repo},
         plan::{PlannedFile, same_files, same_moves},
@@ -427,7 +428,7 @@ impl Changes {
         let mut tx = self.db.begin().await?;
         let step = NewStep { why, who: "", text: why };
         if store::step_in(&mut tx, change, ChangeState::Failed, step).await?.is_some() {
-            crate::gates::hold::release_of_change(&mut tx, change.id, "the rollback failed").await?;
+            release_of_change(&mut tx, change.id, "the rollback failed").await?;
         }
         tx.commit().await.map_err(failed("write a change"))
     }

@@ -103,6 +103,11 @@ impl GateBook {
         book
     }
 
+    /// Returns whether any change has not ended.
+    pub fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
     /// Reads the tables.
     ///
     /// # Errors

@@ -104,7 +104,7 @@ impl Planner {
         mirror: &MirrorPath,
         head: Oid,
     ) -> Result<Again> {
-        let asked = self.asked(&crate::changes::system(), ask, &self.gates.book(), Some(own))?;
+        let asked = self.asked(&crate::changes::system(), ask, &self.gates.book(), Some(own)).await?;
         let made = self.plan_at(asked, mirror.clone(), head).await?;
         let files = files_of(&made);
         Ok(Again { files, expected: made.planned.expected, plan: made.planned.plan })
@@ -115,7 +115,7 @@ impl Planner {
     /// # Errors
     /// What is not there any more.
     pub(crate) async fn verified_now(&self, ask: &AskPlan, own: &str) -> Result<Vec<(String, model::plan::Verified, Option<Oid>)>> {
-        let asked = self.asked(&crate::changes::system(), ask, &self.gates.book(), Some(own))?;
+        let asked = self.asked(&crate::changes::system(), ask, &self.gates.book(), Some(own)).await?;
         Ok(asked.apps.into_iter().map(|app| (app.slug, app.verified, app.commit)).collect())
     }
 
