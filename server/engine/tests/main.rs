@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod bare;
+mod changes;
 mod damaged;
 mod db;
 mod fuzzed;

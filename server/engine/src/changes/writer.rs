@@ -94,16 +94,16 @@ impl Changes {
         let name = lease_of(followed);
         let mut beat = tokio::time::interval(self.lease / 3);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let drained = {
-            let work = self.drain(followed);
-            tokio::pin!(work);
+        // Beside the work, which goes on meanwhile. Where the database does not answer, the work itself finds out.
+        let heart = async {
             loop {
-                tokio::select! {
-                    done = &mut work => break done,
-                    // Where the database does not answer, the work itself finds out.
-                    _ = beat.tick() => drop(take_lease(&self.db, &name, &self.holder, self.lease).await),
-                }
+                beat.tick().await;
+                drop(take_lease(&self.db, &name, &self.holder, self.lease).await);
             }
+        };
+        let drained = tokio::select! {
+            drained = self.drain(followed) => drained,
+            never = heart => never,
         };
         release_lease(&self.db, &name, &self.holder).await?;
         // What was queued in between.
