@@ -7,6 +7,7 @@ mod reach;
 mod rendered;
 mod states;
 mod store;
+mod written;
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
@@ -22,13 +23,16 @@ use model::{
 
 pub use store::prune;
 
-use self::{fleet::Asked, store::Kept};
+use self::{
+    fleet::{Asked, Sight},
+    store::Kept,
+};
 use crate::{
     Error, Result,
     access::Verb,
     db::Db,
     fleet::{
-        app::lacks_to_introduce,
+        app::{lacks_elsewhere, lacks_to_introduce},
         detail::Details,
         index::{Index, Row, Snapshot},
     },
@@ -37,7 +41,7 @@ use crate::{
         self,
         layout::discover,
         mirror::{MirrorError, MirrorPath},
-        plan::{self, AppAsk, History, PlanError, Planned, Promotion, RollbackAsk},
+        plan::{self, AppAsk, History, PlanError, Planned, Promotion, RollbackAsk, UndoAsk},
         remote,
         rules::Rules,
         tree::{Tree, TreeError},
@@ -161,14 +165,18 @@ impl Planner {
     /// Computes what the repository says. `own` is the plan whose own change is in nobody's way.
     async fn plan(&self, actor: &Actor, ask: &AskPlan, book: &GateBook, own: Option<&str>) -> Result<Made> {
         let seen = self.index.load().seen_by(actor);
+        let written = match ask {
+            AskPlan::Undo(it) => written::find(&self.db, it.change).await?,
+            AskPlan::Promote(_) | AskPlan::Rollback(_) => None,
+        };
         let in_the_way = fleet::InTheWay { book, plan: own, now: now() };
-        let asked = fleet::ask(&seen, self.repositories.order(), ask, in_the_way)?;
-        let (mirror, head, late) =
-            self.newest(&asked.lead, asked.apps.iter().filter_map(|app| app.commit).collect()).await?;
+        let asked = fleet::ask(&seen, self.repositories.order(), ask, written.as_ref(), in_the_way)?;
+        let ours = written::commits_of(&self.db, &asked.keys()).await?;
+        let (mirror, head, late) = self.newest(&asked.lead, asked.commits()).await?;
         let facts = self.repositories.book().facts_of(&asked.lead).cloned();
         let rules = Arc::new(self.repositories.rules().clone());
         let (at, question) = (mirror.clone(), asked.clone());
-        let work = move || plan_in(&at, head, &rules, facts.as_deref(), &question);
+        let work = move || plan_in(&at, head, &rules, facts.as_deref(), &question, &ours);
         let mut planned = blocking(work).await??;
         planned.plan.repository = Some(remote::shown(&asked.lead.repo_url));
         planned.plan.warnings.extend(asked.warnings.iter().cloned());
@@ -213,12 +221,18 @@ impl Planner {
             let app = fleet::find(seen, order, slug).ok();
             rank.zip(app).is_some_and(|(rank, app)| !app.rows[rank].is_empty())
         };
+        let is_hidden = |slug: &str| {
+            let (rank, key) = (fleet::rank_of(order, &plan.to).ok(), seen.apps.find(slug));
+            rank.zip(key).is_some_and(|(rank, key)| {
+                matches!(fleet::sight(seen, order, key, (rank, &plan.to)), Sight::Hidden)
+            })
+        };
         plan.rows.iter().all(|row| {
             let slug = row.slug.as_deref().unwrap_or(&row.app);
             match ask {
                 AskPlan::Promote(it) => is_there(slug, &it.from),
                 AskPlan::Rollback(it) => is_there(slug, &it.environment),
-                AskPlan::Undo(_) => is_there(slug, &plan.to),
+                AskPlan::Undo(_) => !is_hidden(slug),
             }
         })
     }
@@ -259,7 +273,12 @@ impl Planner {
             match &kept.ask {
                 AskPlan::Rollback(_) | AskPlan::Undo(_) => {
                     let rank = fleet::rank_of(order, &kept.plan.to).ok()?;
-                    app.rows[rank].iter().find_map(|row| lacks(Verb::RollBack)(row))
+                    match (&app.rows[rank][..], app.rows.iter().flatten().next()) {
+                        ([], Some(other)) => {
+                            lacks_elsewhere(snapshot, actor, Verb::RollBack, other, &kept.plan.to)
+                        }
+                        (targets, _) => targets.iter().find_map(|row| lacks(Verb::RollBack)(row)),
+                    }
                 }
                 AskPlan::Promote(it) => {
                     let (from, to) =
@@ -285,6 +304,8 @@ enum Unplanned {
     Plan(#[from] PlanError),
     #[error("how {app} is laid out in its repository is not understood: see Repositories")]
     NotUnderstood { app: String },
+    #[error("there is no change that could be undone")]
+    NoChange,
 }
 
 impl From<Unplanned> for Error {
@@ -307,12 +328,25 @@ fn plan_in(
     rules: &Rules,
     facts: Option<&Facts>,
     asked: &Asked,
+    ours: &BTreeSet<Oid>,
 ) -> Result<Planned, Unplanned> {
-    with_facts(mirror, head, rules, facts, |tree, facts, history| match &asked.ask {
-        AskPlan::Promote(ask) => promote(tree, facts, history, asked, ask),
-        AskPlan::Rollback(ask) => roll_back(tree, facts, history, asked, ask),
-        AskPlan::Undo(ask) => Err(Unplanned::NotUnderstood { app: format!("change {}", ask.change) }),
+    with_facts(mirror, head, rules, facts, |tree, facts, history| {
+        let on = On { tree, facts, history, ours };
+        match &asked.ask {
+            AskPlan::Promote(ask) => promote(&on, asked, ask),
+            AskPlan::Rollback(ask) => roll_back(&on, asked, ask),
+            AskPlan::Undo(_) => undo(&on, asked),
+        }
     })
+}
+
+/// What is planned on.
+struct On<'a> {
+    tree: &'a Tree<'a>,
+    facts: &'a Facts,
+    history: &'a dyn History,
+    /// The commits that the record knows as ours.
+    ours: &'a BTreeSet<Oid>,
 }
 
 /// Opens a repository at a commit, with what is found in it there. Blocks.
@@ -335,13 +369,8 @@ fn with_facts<T>(
     work(&tree, &Facts::without_history(head, rules, found), &history)
 }
 
-fn promote(
-    tree: &Tree<'_>,
-    facts: &Facts,
-    history: &dyn History,
-    asked: &Asked,
-    ask: &AskPromotion,
-) -> Result<Planned, Unplanned> {
+fn promote(on: &On<'_>, asked: &Asked, ask: &AskPromotion) -> Result<Planned, Unplanned> {
+    let On { tree, facts, history, ours } = *on;
     let apps = asked.apps.iter().map(|app| app_ask(facts, app, ask));
     Ok(plan::promote(&Promotion {
         tree,
@@ -351,16 +380,12 @@ fn promote(
         from: &ask.from,
         to: &ask.to,
         apps: apps.collect::<Result<_, Unplanned>>()?,
+        ours: Some(ours),
     })?)
 }
 
-fn roll_back(
-    tree: &Tree<'_>,
-    facts: &Facts,
-    history: &dyn History,
-    asked: &Asked,
-    ask: &AskRollback,
-) -> Result<Planned, Unplanned> {
+fn roll_back(on: &On<'_>, asked: &Asked, ask: &AskRollback) -> Result<Planned, Unplanned> {
+    let On { tree, facts, history, ours } = *on;
     let app = asked.apps.first().and_then(|app| base_path_of(facts, &app.target));
     let app = app.ok_or_else(|| Unplanned::NotUnderstood { app: ask.app.clone() })?;
     let earlier = Tree::at(tree.repository(), &ask.revision)?;
@@ -373,11 +398,26 @@ fn roll_back(
         environment: &ask.environment,
         earlier: &earlier,
         whole_path: ask.whole_path,
+        ours: Some(ours),
     })?;
     for row in &mut planned.plan.rows {
         row.slug = Some(ask.app.clone());
     }
     Ok(planned)
+}
+
+fn undo(on: &On<'_>, asked: &Asked) -> Result<Planned, Unplanned> {
+    let On { tree, facts, history, ours: _ } = *on;
+    let undo = asked.undo.as_ref().ok_or(Unplanned::NoChange)?;
+    Ok(plan::undo(&UndoAsk {
+        tree,
+        rules: &facts.rules,
+        found: &facts.found,
+        history,
+        environment: &undo.environment,
+        commit: undo.commit,
+        apps: undo.apps.clone(),
+    })?)
 }
 
 fn app_ask(facts: &Facts, app: &fleet::AskedApp, ask: &AskPromotion) -> Result<AppAsk, Unplanned> {

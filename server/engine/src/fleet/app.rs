@@ -137,6 +137,17 @@ fn next_step(
 /// What the actor lacks to bring an app to an environment that it is not in: the right on an Application that would be
 /// named as the one here, with the other environment.
 pub fn lacks_to_introduce(snapshot: &Snapshot, actor: &Actor, source: &Row, to: &str) -> Option<String> {
+    lacks_elsewhere(snapshot, actor, Verb::Promote, source, to)
+}
+
+/// What the actor lacks to act on an app in an environment that has no Application of it.
+pub fn lacks_elsewhere(
+    snapshot: &Snapshot,
+    actor: &Actor,
+    verb: Verb,
+    source: &Row,
+    to: &str,
+) -> Option<String> {
     let here = source.environment.name().unwrap_or_default();
     let id = ApplicationId { name: source.id.name.replace(here, to), ..source.id.clone() };
     let home = snapshot.planes.get(&id.control_plane).map(|plane| plane.namespace.as_str());
@@ -147,7 +158,7 @@ pub fn lacks_to_introduce(snapshot: &Snapshot, actor: &Actor, source: &Row, to: 
         app: &source.app,
         home: home.unwrap_or_default(),
     };
-    snapshot.rights.lacks(actor, Verb::Promote, &object)
+    snapshot.rights.lacks(actor, verb, &object)
 }
 
 fn tag_of(environment: &Environment) -> u8 {
