@@ -367,7 +367,7 @@ async fn what_another_replica_writes_is_in_the_book_soon() {
 }
 
 async fn here_db(url: &str) -> sqlx::PgConnection {
-    sqlx::Connection::connect(url).await.expect("connects")
+    <sqlx::PgConnection as sqlx::Connection>::connect(url).await.expect("connects")
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use crate::{
     git::{
         mirror::{MirrorError, MirrorPath},
         plan::{Expected, holds, state_now},
+        remote,
         trailers::Trailers,
         tree::{Tree, TreeError},
     },
@@ -64,8 +65,8 @@ enum Unseen {
 #[derive(Clone, Debug)]
 struct Culprit {
     commit: CommitRef,
-    /// What its trailers say it to be.
-    change: Option<String>,
+    /// The token in its trailers, which nobody but us knows before the push.
+    token: Option<String>,
 }
 
 impl HoldWatch {
@@ -159,7 +160,7 @@ impl HoldWatch {
     async fn is_ours(&self, culprit: &Culprit) -> Result<bool> {
         sqlx::query_scalar("SELECT EXISTS (SELECT FROM changes WHERE commit = $1 OR token::text = $2)")
             .bind(&culprit.commit.id)
-            .bind(&culprit.change)
+            .bind(&culprit.token)
             .fetch_one(self.gates.db.pool())
             .await
             .map_err(failed(WATCH))
@@ -189,7 +190,8 @@ impl HoldWatch {
 
 /// An Application that follows the branch, best one of the app itself.
 fn row_of<'s>(snapshot: &'s Snapshot, hold: &Hold) -> Option<&'s Row> {
-    let branch = Followed { repository: hold.repository.clone(), revision: hold.revision.clone() };
+    let revision = if hold.revision.is_empty() { "HEAD" } else { &hold.revision };
+    let branch = Followed { repository: remote::normalized(&hold.repository), revision: revision.to_owned() };
     let is_of =
         |row: &Row| *row.identity.key == *hold.app_key && row.environment.name() == Some(&hold.environment);
     let follows = |row: &Row| followed_by(row).as_ref() == Some(&branch);
@@ -219,6 +221,6 @@ fn culprit(
         commit = parent;
     }
     let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
-    let change = Trailers::parse(&message).map(|trailers| trailers.change);
-    Ok(tree.reference(commit.id()).map(|commit| Culprit { commit, change }))
+    let token = Trailers::parse(&message).map(|trailers| trailers.token);
+    Ok(tree.reference(commit.id()).map(|commit| Culprit { commit, token }))
 }
