@@ -81,9 +81,8 @@ pub(crate) const KINDS: [(&str, PlanKind); 3] =
 /// Reads the query from the values that `values` returns for each key. What makes no sense is left out.
 pub(crate) fn from_values(values: impl Fn(&str) -> Vec<String>) -> ListChanges {
     let last = |key: &str| values(key).pop().unwrap_or_default();
-    let many = |key: &str| -> Vec<String> {
-        values(key).into_iter().filter(|value| !value.is_empty()).collect()
-    };
+    let many =
+        |key: &str| -> Vec<String> { values(key).into_iter().filter(|value| !value.is_empty()).collect() };
     let mut state = many("state");
     state.retain(|word| ChangeGroup::parse(word).is_some());
     let mut kind = many("kind");
@@ -141,10 +140,11 @@ pub(crate) fn words(query: &ListChanges) -> Vec<String> {
     let states: Vec<_> = query.state.iter().filter_map(|word| ChangeGroup::parse(word)).collect();
     let states: Vec<_> = states.into_iter().map(ChangeGroup::label).collect();
     let states = (!states.is_empty()).then(|| format!("State: {}", states.join(" or ")));
-    let filters = ChangeFilter::ALL.into_iter().filter(|filter| !filter.chosen(query).is_empty()).map(|filter| {
-        let values: Vec<_> = filter.chosen(query).iter().map(|value| filter.label(value)).collect();
-        format!("{}: {}", filter.title(), values.join(" or "))
-    });
+    let filters =
+        ChangeFilter::ALL.into_iter().filter(|filter| !filter.chosen(query).is_empty()).map(|filter| {
+            let values: Vec<_> = filter.chosen(query).iter().map(|value| filter.label(value)).collect();
+            format!("{}: {}", filter.title(), values.join(" or "))
+        });
     text.into_iter().chain(states).chain(filters).collect()
 }
 
@@ -185,7 +185,10 @@ mod tests {
             page: 4,
             ..ListChanges::default()
         };
-        assert_eq!(words(&query), ["text “web”", "State: Waiting for a person", "Kind: Roll back or Promote"]);
+        assert_eq!(
+            words(&query),
+            ["text “web”", "State: Waiting for a person", "Kind: Roll back or Promote"]
+        );
         assert_eq!(of_group(&query, None).page, 0, "another filter begins on its first page");
         assert!(words(&cleared(&query)).is_empty());
     }

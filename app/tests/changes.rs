@@ -60,7 +60,8 @@ async fn the_groups_are_links_with_their_counts() {
 #[tokio::test]
 async fn all_filters_are_in_the_url_and_a_plain_form_keeps_them() {
     let fleet = Arc::new(Fake::default());
-    let url = "/changes?q=web&environment=prod&kind=rollback&who=Priya%20Nair&state=in_flight&page=2&per_page=200";
+    let url =
+        "/changes?q=web&environment=prod&kind=rollback&who=Priya%20Nair&state=in_flight&page=2&per_page=200";
     let page = fleet.get(url).await;
     assert_eq!(
         asked(&fleet),
@@ -78,9 +79,9 @@ async fn all_filters_are_in_the_url_and_a_plain_form_keeps_them() {
         .has(r#"action="/changes""#)
         .has(r#"type="hidden" name="state" value="in_flight""#)
         .has(r#"type="hidden" name="per_page" value="200""#)
-        .reads("Environment : prod")
-        .reads("Kind : Roll back")
-        .reads("Who : Priya Nair")
+        .reads("Environment: prod")
+        .reads("Kind: Roll back")
+        .reads("Who: Priya Nair")
         .reads("token ci-release")
         .reads("Clear the filters");
     let box_of = |value: &str| {
@@ -110,7 +111,11 @@ async fn none_hidden_and_past_the_end_are_told_apart() {
         .reads("No change matches 3 changes are hidden by text “web” and Kind: Roll back. Clear the filters")
         .has(r#"href="/changes""#);
     let past = ChangeList { matching: 8, ..empty(8) };
-    with(past).get("/changes?page=9&who=admin").await.reads("Nothing on this page").has(r#"href="/changes?who=admin""#);
+    with(past)
+        .get("/changes?page=9&who=admin")
+        .await
+        .reads("Nothing on this page")
+        .has(r#"href="/changes?who=admin""#);
 }
 
 #[tokio::test]

@@ -35,7 +35,8 @@ async fn the_earlier_states_say_how_each_went_and_which_was_the_last_good_one() 
         .reads("2. Preview 1 file, 1 field back to 09be1f4")
         .has(&format!(r#"href="{PAGE}?to={GOOD}""#))
         .has("top-prod");
-    assert_eq!(page.text.matches("last good").count(), 1);
+    assert_eq!(page.text.matches("09be1f4 last good").count(), 1);
+    assert_eq!(page.html.matches(">last good<").count(), 1);
     assert!(!page.html.contains(&format!("{PAGE}?to=c41d7e2")), "what runs is not chosen");
     assert!(!page.html.contains("style="), "the policy forbids style attributes");
 }

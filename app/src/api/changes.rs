@@ -1,17 +1,17 @@
 //! Changes. The arguments of what is posted are flat, so that plain forms can send them.
 
 use leptos::{prelude::*, server_fn::codec::GetUrl};
+#[cfg(feature = "ssr")]
+use model::{
+    AppError,
+    plan::{AskPlan, AskRollback, AskUndo},
+};
 use model::{
     AppResult,
     change::{ChangeDetail, ChangeList, Started, Verdict},
     gate::HoldFor,
     operation::Outcome,
     plan::PlanDetail,
-};
-#[cfg(feature = "ssr")]
-use model::{
-    AppError,
-    plan::{AskPlan, AskRollback, AskUndo},
 };
 
 #[cfg(feature = "ssr")]
@@ -48,7 +48,8 @@ pub async fn roll_back(
     let ask = AskPlan::Rollback(AskRollback { app, environment, revision, whole_path });
     let made = answer(backend()?.make_plan(&actor().await?, ask).await)?.plan.hash;
     if made != plan {
-        let why = "What this rollback would do changed while you read it. Look at its preview again, then confirm.";
+        let why =
+            "What this rollback would do changed while you read it. Look at its preview again, then confirm.";
         return Err(fail(AppError::Conflict { why: why.into() }));
     }
     start(model::change::StartChange { plan, reason, typed_environment, hold, confirm_unrendered }).await
@@ -75,9 +76,7 @@ pub async fn get_change(id: u64) -> AppResult<ChangeDetail> {
 
 /// Returns one page of changes.
 #[server(prefix = "/fn", endpoint = "list_changes", input = GetUrl)]
-pub async fn list_changes(
-    #[server(default)] query: model::change::ListChanges,
-) -> AppResult<ChangeList> {
+pub async fn list_changes(#[server(default)] query: model::change::ListChanges) -> AppResult<ChangeList> {
     answer(backend()?.list_changes(&actor().await?, query).await)
 }
 

@@ -51,8 +51,7 @@ pub(crate) fn ChangePage() -> impl IntoView {
     // No change has the number 0.
     let id = Memo::new(move |_| params.with(|params| params.get("id")?.parse().ok()).unwrap_or(0));
     let existed = Memo::new(move |_| query.read().get("existed").is_some());
-    let crumbs =
-        move || vec![Crumb::link("Changes", routes::CHANGES), Crumb::here(id.get().to_string())];
+    let crumbs = move || vec![Crumb::link("Changes", routes::CHANGES), Crumb::here(id.get().to_string())];
     let acts = Acts::new();
     live_page(
         move || View::Change { id: id.get() },

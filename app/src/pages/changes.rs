@@ -90,7 +90,8 @@ fn draw(shelf: Shelf<ChangeList>, query: Memo<ListChanges>) -> AnyView {
 
 fn summary(list: &ChangeList) -> String {
     let all = counted(list.total, "change", "changes");
-    let waits = list.groups.iter().find(|(group, _)| *group == ChangeGroup::ForPerson).map_or(0, |(_, count)| *count);
+    let waits =
+        list.groups.iter().find(|(group, _)| *group == ChangeGroup::ForPerson).map_or(0, |(_, count)| *count);
     let waits = match waits {
         0 => "None waits for a person".to_owned(),
         1 => "1 waits for a person".to_owned(),

@@ -25,8 +25,8 @@ use super::{
     Bar,
     overview::counted,
     plan::{
-        Brings, ConfirmCard, Fields, Gates, NoiseLinks, Rendered, SourceDifference, Stays, Warnings, act_words,
-        asked_of, look,
+        Brings, ConfirmCard, Fields, Gates, NoiseLinks, Rendered, SourceDifference, Stays, Warnings,
+        act_words, asked_of, look,
     },
     still_page_under,
 };

@@ -175,7 +175,11 @@ pub(crate) fn ConfirmFields(
 ) -> impl IntoView {
     let filled = Filled::new();
     let protected = asked.typed_environment.is_some();
-    let class = if protected { "btn btn-prod btn-lg h-auto min-h-9 w-full py-1.5 whitespace-normal" } else { "btn btn-primary btn-lg h-auto min-h-9 w-full py-1.5 whitespace-normal" };
+    let class = if protected {
+        "btn btn-prod btn-lg h-auto min-h-9 w-full py-1.5 whitespace-normal"
+    } else {
+        "btn btn-primary btn-lg h-auto min-h-9 w-full py-1.5 whitespace-normal"
+    };
     let missing = {
         let asked = asked.clone();
         Memo::new(move |_| filled.missing(&asked))

@@ -50,6 +50,7 @@ pub(crate) fn passing(gates: &[Gate]) -> String {
 
 /// Returns what a change would wait for, in words: `freeze, approval`; none where all gates pass.
 pub(crate) fn waits_for(gates: &[Gate]) -> Option<String> {
-    let waits: Vec<_> = gates.iter().filter(|gate| !gate.passed).map(|it| it.kind.label().to_lowercase()).collect();
+    let waits: Vec<_> =
+        gates.iter().filter(|gate| !gate.passed).map(|it| it.kind.label().to_lowercase()).collect();
     (!waits.is_empty()).then(|| waits.join(", "))
 }

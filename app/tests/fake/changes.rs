@@ -285,10 +285,7 @@ pub(crate) fn rolling_out() -> ChangeDetail {
 /// A change that nobody decided about yet.
 pub(crate) fn awaiting_approval() -> ChangeDetail {
     ChangeDetail {
-        row: ChangeRow {
-            why: "0 of 2 given".into(),
-            ..change_row(1842, ChangeState::AwaitingApproval, 1)
-        },
+        row: ChangeRow { why: "0 of 2 given".into(), ..change_row(1842, ChangeState::AwaitingApproval, 1) },
         message: None,
         timeline: vec![step(
             30,

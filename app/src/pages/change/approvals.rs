@@ -29,9 +29,8 @@ pub(super) fn Approvals(shelf: Shelf<ChangeDetail>, acts: Acts) -> impl IntoView
     let is_telling = shelf.part(|it| it.quorum > 0 || !it.approvals.is_empty() || it.decide.is_some());
     let is_empty = Memo::new(move |_| approvals.read().is_empty());
     let count = Signal::derive(move || {
-        let given = approvals.with(|all| {
-            all.iter().filter(|it| it.void.is_none() && it.verdict == Verdict::Approve).count()
-        });
+        let given = approvals
+            .with(|all| all.iter().filter(|it| it.void.is_none() && it.verdict == Verdict::Approve).count());
         shelf.data.with(|it| format!("{given} of {} given", it.quorum))
     });
     let subject = shelf.part(|it| Subject {

@@ -58,9 +58,12 @@ impl Told {
                 let next = "It does not go on. Plan it again, and read the new plan.";
                 ("note mb-4 text-degraded", "It failed".to_owned(), next, again(row))
             }
-            ChangeState::Cancelled => {
-                ("note mb-4 text-mute", "It was cancelled".to_owned(), "Nothing of it was written.", again(row))
-            }
+            ChangeState::Cancelled => (
+                "note mb-4 text-mute",
+                "It was cancelled".to_owned(),
+                "Nothing of it was written.",
+                again(row),
+            ),
             ChangeState::Superseded => {
                 ("note mb-4 text-mute", ended("took its place", row), "It has no effect any more.", by)
             }

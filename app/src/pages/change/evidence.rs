@@ -14,7 +14,8 @@ pub(super) fn Evidence(shelf: Shelf<ChangeDetail>) -> impl IntoView {
     let gates = shelf.part(|it| it.gates.clone());
     let count = Signal::derive(move || {
         let is_committed = shelf.data.with(|it| it.row.commit.is_some());
-        let words = if is_committed { "why each gate passed, at the commit" } else { "how each gate stands now" };
+        let words =
+            if is_committed { "why each gate passed, at the commit" } else { "how each gate stands now" };
         words.to_owned()
     });
     move || {

@@ -90,7 +90,9 @@ fn mark(state: ChangeState, is_now: bool) -> (&'static str, &'static str) {
     let icon = look(state).1;
     match (is_bad, is_now) {
         (true, _) => (icon, "text-degraded"),
-        (false, false) if matches!(state, ChangeState::Cancelled | ChangeState::Superseded) => (icon, "text-mute"),
+        (false, false) if matches!(state, ChangeState::Cancelled | ChangeState::Superseded) => {
+            (icon, "text-mute")
+        }
         (false, false) => ("healthy", "text-healthy"),
         (false, true) if icon == "progressing" => (icon, "turn text-progressing"),
         (false, true) if icon == "healthy" => (icon, "text-healthy"),

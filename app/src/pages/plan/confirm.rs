@@ -160,7 +160,8 @@ fn Refused(detail: PlanDetail, why: Refusal) -> impl IntoView {
 #[component]
 fn CarriedOut(change: PlanChange) -> impl IntoView {
     let PlanChange { id, state } = change;
-    let words = if state.is_open() { "This plan is being carried out." } else { "This plan was carried out." };
+    let words =
+        if state.is_open() { "This plan is being carried out." } else { "This plan was carried out." };
     view! {
         <p class="text-small text-soft">{words} " It is not carried out twice."</p>
         <p>
@@ -185,7 +186,10 @@ fn Consequences(detail: PlanDetail) -> impl IntoView {
     let places = counted(clusters.len() as u32, "cluster", "clusters");
     let objects = match objects_of(&detail.rendered) {
         Some(counts) => {
-            format!("{} in {places} change.", counted(counts.iter().sum::<usize>() as u32, "object", "objects"))
+            format!(
+                "{} in {places} change.",
+                counted(counts.iter().sum::<usize>() as u32, "object", "objects")
+            )
         }
         None => format!("How many objects in {places} change is not known."),
     };
