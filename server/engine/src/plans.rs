@@ -280,10 +280,6 @@ impl Planner {
             asked_at: kept.asked_at,
             standing,
             denied,
-            gates: Vec::new(),
-            typed_environment: None,
-            needs_reason: false,
-            change: None,
         }
     }
 
