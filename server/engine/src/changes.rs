@@ -17,25 +17,22 @@ pub(crate) mod store;
 mod waiting;
 mod writer;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use model::{Actor, AppError, AppResult, application::ApplicationId, change::ChangeState};
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::sync::Notify;
 
-pub(crate) use self::store::{Reader, of_plan, system};
 use self::store::Stored;
+pub(crate) use self::store::{Reader, of_plan, system};
 pub use self::writer::Writing;
 use crate::{
     Error, Result,
     access::{Object, Verb},
     audit::{self, Context, Denials, Entry, Intent},
     db::Db,
-    fleet::{
-        environment::Asked,
-        index::{Index, Row, Snapshot},
-    },
+    fleet::index::{Index, Row, Snapshot},
     gates::Gates,
     git::{
         commit::{Committer, SigningKey},
@@ -100,8 +97,6 @@ pub struct Changes {
     pub planner: Planner,
     pub repositories: Repositories,
     pub gates: Gates,
-    /// What the settings ask of changes to each environment, by its name.
-    pub asked: Arc<BTreeMap<String, Asked>>,
     pub settings: Arc<ChangeSettings>,
     pub committer: Arc<Committer>,
     pub tasks: Tasks,
@@ -138,10 +133,6 @@ impl Changes {
         !change.applications.is_empty()
             && objects(snapshot, change).all(|object| snapshot.rights.allows(actor, Verb::Get, &object))
     }
-
-    fn asked_of(&self, environment: &str) -> Asked {
-        self.asked.get(environment).copied().unwrap_or_default()
-    }
 }
 
 /// The Applications of a change as rights know them, by what was stored of them.
@@ -163,13 +154,7 @@ pub(crate) fn object<'a>(
     app: &'a str,
 ) -> Object<'a> {
     let home = snapshot.planes.get(&id.control_plane).map(|plane| plane.namespace.as_str());
-    Object::Application {
-        id,
-        project,
-        environment: Some(environment),
-        app,
-        home: home.unwrap_or_default(),
-    }
+    Object::Application { id, project, environment: Some(environment), app, home: home.unwrap_or_default() }
 }
 
 /// Finds the repository as a reader of it follows it: by an Application of its project. None where none follows it any

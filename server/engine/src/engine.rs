@@ -29,7 +29,11 @@ use crate::{
     Error, Result,
     access::{self, Access, AdminPassword, SignInSettings, Verb},
     argo::operation::Operator,
-    audit::{self, Denials, Extent, RecordReader, verify::LastVerification},
+    audit::{
+        self, AnchorSetting, Denials, Extent, RecordReader,
+        anchor::{Anchoring, keep_anchored},
+        verify::LastVerification,
+    },
     changes::{ChangeSettings, Changes, LEASE, Writing, rollout::Follower},
     db::{Db, PrivateServer, default_data_dir, keep_up},
     error::explain_kube,
@@ -69,6 +73,8 @@ pub struct Settings {
     pub apps: AppSettings,
     pub repositories: RepositorySettings,
     pub changes: ChangeSettings,
+    /// Where heads of the record are anchored; none for nowhere.
+    pub anchor: Option<AnchorSetting>,
 }
 
 /// Where PostgreSQL is.
@@ -155,7 +161,7 @@ impl Engine {
 
         let (db, private_server) = open(&settings.database, &tasks).await?;
         let (denials, verification) = (Denials::default(), LastVerification::default());
-        let gates = Gates::new(db.clone(), index.clone(), denials.clone(), order, asked.clone());
+        let gates = Gates::new(db.clone(), index.clone(), denials.clone(), order, asked);
         let operator = Operator {
             db: db.clone(),
             denials: denials.clone(),
@@ -181,7 +187,8 @@ impl Engine {
             gates: gates.clone(),
             max_age: plans::MAX_AGE,
         };
-        let follower = Follower::new(operator.clone(), repositories.mirrors.clone(), settings.changes.rollout);
+        let follower =
+            Follower::new(operator.clone(), repositories.mirrors.clone(), settings.changes.rollout);
         let changes = Changes {
             db: db.clone(),
             denials: denials.clone(),
@@ -189,7 +196,6 @@ impl Engine {
             planner: planner.clone(),
             repositories: repositories.clone(),
             gates: gates.clone(),
-            asked: Arc::new(asked),
             committer: Arc::new(committer),
             settings: Arc::new(std::mem::take(&mut settings.changes)),
             tasks: tasks.clone(),
@@ -238,6 +244,9 @@ impl Engine {
         // Before anybody is served: an empty book would let everything pass.
         self.gates.reload().await?;
         self.start_tasks(indexer, settings.retention);
+        if let (Some(setting), Some((first, ..))) = (settings.anchor, planes.first()) {
+            self.start_anchors(setting, first.name.clone());
+        }
         let (access, surveys) = (Arc::new(settings.access), Arc::new(Semaphore::new(SURVEYS_AT_ONCE)));
         for (setting, client, config) in planes {
             let watch = Arc::new(PlaneWatch {
@@ -297,6 +306,18 @@ impl Engine {
             keep_up(db.clone(), metrics.clone(), retention.clone())
         });
         self.start_record();
+    }
+
+    fn start_anchors(&self, setting: AnchorSetting, control_plane: String) {
+        let anchoring = Anchoring {
+            db: self.db.clone(),
+            mirrors: self.repositories.mirrors.clone(),
+            committer: self.changes.committer.clone(),
+            metrics: self.metrics.clone(),
+            control_plane,
+            setting,
+        };
+        self.tasks.supervise("anchor the record", move || keep_anchored(anchoring.clone()));
     }
 
     fn start_record(&self) {
@@ -388,7 +409,8 @@ impl Fleet for Engine {
         Box::pin(async move {
             let whole = self.index.load();
             let seen = whole.seen_by(actor);
-            let (changes, waiting) = self.changes.counts(actor).await.map_err(|error| error.into_answer(actor))?;
+            let (changes, waiting) =
+                self.changes.counts(actor).await.map_err(|error| error.into_answer(actor))?;
             Ok(Navigation {
                 changes,
                 waiting,

@@ -22,6 +22,7 @@ pub mod webhooks;
 
 mod engine;
 
+pub use audit::AnchorSetting;
 pub use engine::{DatabaseSetting, Engine, Settings};
 pub use error::{Error, Result};
 pub use repositories::RepositorySettings;

@@ -16,22 +16,25 @@ use git2::Oid;
 use model::{
     Actor, AppError, Timestamp,
     apps::{CellId, Comparison, FieldDifference},
+    change::ChangeState,
     plan::{
-        AskPlan, AskPromotion, AskRollback, EarlierStates, Plan, PlanDetail, PlanRow, RowOutcome, Standing,
+        AskPlan, AskPromotion, AskRollback, EarlierStates, Plan, PlanChange, PlanDetail, PlanRow, RowOutcome,
+        Standing,
     },
     status::Environment,
 };
 
-pub use reach::Reached;
+pub use self::reach::Reached;
 pub use store::prune;
 
-pub(crate) use self::{
-    reach::touched,
-    ready::{Ready, ReadyApp},
-};
 use self::{
     fleet::{Asked, Sight},
     store::Kept,
+};
+pub(crate) use self::{
+    gates::asks_for_reason,
+    reach::touched,
+    ready::{Ready, ReadyApp},
 };
 use crate::{
     Error, Result,
@@ -100,7 +103,7 @@ impl Planner {
         let made = self.make(actor, ask).await?;
         store::keep(&self.db, actor, &made).await?;
         let kept = store::find(&self.db, &made.plan.hash).await?.unwrap_or(made);
-        Ok(self.detail(actor, kept, Standing::Valid))
+        self.with_change(self.detail(actor, kept, Standing::Valid)).await
     }
 
     /// Returns a kept plan, and whether it still holds.
@@ -110,7 +113,7 @@ impl Planner {
     pub async fn find(&self, actor: &Actor, hash: &str) -> Result<PlanDetail> {
         let kept = self.kept(actor, hash).await?;
         let standing = self.standing(actor, &kept).await;
-        Ok(self.detail(actor, kept, standing))
+        self.with_change(self.detail(actor, kept, standing)).await
     }
 
     /// Returns the states that an app had in an environment.
@@ -150,6 +153,15 @@ impl Planner {
         // Whoever may not see all of its apps learns of none: a plan is one whole.
         let seen = self.index.load().seen_by(actor);
         if self.may_see(&seen, &kept.plan, &kept.ask) { Ok(kept) } else { Err(absent()) }
+    }
+
+    /// Adds the change that carries the plan out. One that is done counts only where the plan would do nothing new.
+    async fn with_change(&self, detail: PlanDetail) -> Result<PlanDetail> {
+        let change = crate::changes::of_plan(&self.db, &detail.plan.hash).await?;
+        let counts = |state: ChangeState| state.is_open() || detail.standing != Standing::Valid;
+        let change = change.filter(|(_, state)| counts(*state));
+        let change = change.map(|(id, state)| PlanChange { id: id.unsigned_abs(), state });
+        Ok(PlanDetail { change, ..detail })
     }
 
     /// Computes a plan, and what the fleet adds to it.

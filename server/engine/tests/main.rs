@@ -20,5 +20,6 @@ mod policy;
 mod private_server;
 mod releases;
 mod render;
+mod rollout;
 mod saved_views;
 mod support;

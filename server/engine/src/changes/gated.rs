@@ -31,9 +31,14 @@ pub(super) const DROPPED_AFTER_DAYS: i64 = 7;
 pub(super) enum Admission {
     Pass,
     /// Something is in the way for now.
-    Wait { state: ChangeState, why: String },
+    Wait {
+        state: ChangeState,
+        why: String,
+    },
     /// It cannot be any more.
-    End { why: String },
+    End {
+        why: String,
+    },
 }
 
 impl Changes {
@@ -51,8 +56,13 @@ impl Changes {
             match admission {
                 Admission::Pass => {
                     let text = "All its gates pass.";
-                    store::step(&self.db, change.standing, ChangeState::Queued, NewStep { why: "", who: "", text })
-                        .await?;
+                    store::step(
+                        &self.db,
+                        change.standing,
+                        ChangeState::Queued,
+                        NewStep { why: "", who: "", text },
+                    )
+                    .await?;
                 }
                 Admission::Wait { state, why } if state != from => {
                     let step = NewStep { why: &why, who: "", text: &why };
@@ -136,13 +146,17 @@ impl Changes {
         };
         let mut verified = BTreeMap::new();
         for (slug, says, commit) in now {
-            let row = change.plan.rows.iter().find(|row| {
-                row.outcome == RowOutcome::Moves && row.slug.as_deref() == Some(&slug)
-            });
+            let row = change
+                .plan
+                .rows
+                .iter()
+                .find(|row| row.outcome == RowOutcome::Moves && row.slug.as_deref() == Some(&slug));
             let Some(row) = row else { continue };
             let planned = Oid::from_str(&row.source_commit).ok();
             let moved = !ask.take_latest.contains(&slug) && commit.is_some() && commit != planned;
-            if let Some(commit) = commit.filter(|_| moved) && !self.source_holds(change, row).await {
+            if let Some(commit) = commit.filter(|_| moved)
+                && !self.source_holds(change, row).await
+            {
                 return Ok(Err(format!(
                     "{slug} runs something else in {} since it was planned, at commit {:.7}. Plan it again.",
                     change.source,
@@ -179,7 +193,7 @@ impl Changes {
             from: &change.source,
             to: &change.environment,
             apps: &apps.collect::<Vec<_>>(),
-            soak: self.asked_of(&change.source).soak,
+            soak: self.gates.asked(&change.source).soak,
             approvals,
             book,
             now: now(),
@@ -209,7 +223,12 @@ impl Changes {
     }
 
     /// The gates of what is asked for in this moment.
-    pub(super) async fn gates_of_draft(&self, draft: &Draft, ready: &Ready, quorum: u32) -> Result<Vec<Gate>> {
+    pub(super) async fn gates_of_draft(
+        &self,
+        draft: &Draft,
+        ready: &Ready,
+        quorum: u32,
+    ) -> Result<Vec<Gate>> {
         let book = GateBook::read(&self.db, now()).await?;
         let snapshot = self.index.load();
         let apps = draft.apps.iter().zip(&ready.apps).map(|(app, of_plan)| {
@@ -222,7 +241,7 @@ impl Changes {
             from: &ready.plan.from,
             to: &draft.environment,
             apps: &apps.collect::<Vec<_>>(),
-            soak: self.asked_of(&ready.plan.from).soak,
+            soak: self.gates.asked(&ready.plan.from).soak,
             approvals: Approvals { quorum, ..Approvals::default() },
             book: &book,
             now: now(),

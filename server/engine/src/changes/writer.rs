@@ -27,8 +27,8 @@ use crate::{
     git::{
         mirror::{MirrorError, MirrorPath, PushError, Repo},
         plan::{PlannedFile, same_files, same_moves},
-        tree::Tree,
         trailers::{Act, Trailers},
+        tree::Tree,
     },
     repositories::{Followed, blocking},
 };
@@ -163,7 +163,8 @@ impl Changes {
         let (mirror, branch, head) = match self.fetched(&repo, followed, max_age).await {
             Ok(Some(fetched)) => fetched,
             Ok(None) => {
-                let why = format!("{} is no branch any more: nothing can be pushed to it.", followed.revision);
+                let why =
+                    format!("{} is no branch any more: nothing can be pushed to it.", followed.revision);
                 for change in &queue {
                     self.end(change.standing, &why).await?;
                 }
@@ -191,7 +192,7 @@ impl Changes {
         if !self.still_pass(&committed).await? {
             return Ok(Round::Moved);
         }
-        match self.repositories.mirrors.push(&repo, &branch, head, tip).await {
+        match self.repositories.mirrors.push(&repo, &branch, Some(head), tip).await {
             Ok(()) => {
                 self.pushed(&mirror, &branch, committed).await?;
                 Ok(Round::Moved)
@@ -276,7 +277,11 @@ impl Changes {
         let mut taken = Vec::new();
         for mut change in admitted {
             if change.standing.state == ChangeState::Queued {
-                let step = NewStep { why: "", who: "", text: "Taken from the queue: its gates and the asker's rights hold." };
+                let step = NewStep {
+                    why: "",
+                    who: "",
+                    text: "Taken from the queue: its gates and the asker's rights hold.",
+                };
                 let Some(standing) =
                     store::step_in(&mut tx, change.standing, ChangeState::Committing, step).await?
                 else {
@@ -293,7 +298,8 @@ impl Changes {
     async fn with_files(&self, changes: Vec<Stored>) -> Result<Vec<Ready>> {
         let ids: Vec<_> = changes.iter().map(|it| it.standing.id).collect();
         let mut files = store::files_of(&self.db, &ids).await?;
-        let ready = |change: Stored| Ready { files: files.remove(&change.standing.id).unwrap_or_default(), change };
+        let ready =
+            |change: Stored| Ready { files: files.remove(&change.standing.id).unwrap_or_default(), change };
         Ok(changes.into_iter().map(ready).collect())
     }
 
@@ -315,7 +321,8 @@ impl Changes {
         let (files, text, token) = (ready.files, message.clone(), ready.change.token);
         let made = blocking(move || {
             let repository = at.open().map_err(|error| error.to_string())?;
-            let commit = committer.commit(&repository, tip, &files, &text).map_err(|error| error.to_string())?;
+            let commit =
+                committer.commit(&repository, Some(tip), &files, &text).map_err(|error| error.to_string())?;
             // Neither pruning nor packing loses it before it is pushed.
             let name = reference_of(&token.to_string());
             repository.reference(&name, commit, true, "").map_err(|error| error.message().to_owned())?;
@@ -347,7 +354,8 @@ impl Changes {
         store::replan_in(&mut tx, change.standing.id, &again.plan, &again.files, &expected).await?;
         let is_approved = change.quorum > 0 && again.plan.hash != change.plan_hash;
         if is_approved {
-            self.void_approvals(&mut tx, change.standing.id, "the plan changed: others changed its files").await?;
+            self.void_approvals(&mut tx, change.standing.id, "the plan changed: others changed its files")
+                .await?;
             let text = "Others changed its files, so its plan has another difference now: it has to be approved anew.";
             let step = NewStep { why: "the plan changed", who: "", text };
             store::step_in(&mut tx, change.standing, ChangeState::AwaitingApproval, step).await?;
@@ -365,7 +373,11 @@ impl Changes {
 
     async fn ask_person(&self, change: Standing, why: &str) -> Result<bool> {
         let why = why.trim_end_matches('.');
-        self.end(change, &format!("What it read has changed: {why}. Plan it again, and look at what it would do now.")).await?;
+        self.end(
+            change,
+            &format!("What it read has changed: {why}. Plan it again, and look at what it would do now."),
+        )
+        .await?;
         Ok(false)
     }
 
@@ -401,7 +413,8 @@ impl Changes {
             };
             let text = format!("{:.7} on {branch}{tries}.", it.commit.to_string());
             let step = NewStep { why: "", who: "", text: &text };
-            let Some(_) = store::step_in(&mut tx, it.change.standing, ChangeState::Pushed, step).await? else {
+            let Some(_) = store::step_in(&mut tx, it.change.standing, ChangeState::Pushed, step).await?
+            else {
                 continue;
             };
             sqlx::query(
@@ -440,7 +453,9 @@ impl Changes {
 
     async fn give_up(&self, id: i64, why: &str) -> Result<()> {
         match store::read(&self.db, id).await? {
-            Some(change) if change.standing.state == ChangeState::Committing => self.end(change.standing, why).await,
+            Some(change) if change.standing.state == ChangeState::Committing => {
+                self.end(change.standing, why).await
+            }
             _ => Ok(()),
         }
     }
@@ -473,7 +488,11 @@ pub(super) struct Older {
 impl Changes {
     /// Finds for each change the apps of older ones that it replaces: of a rollback, all that came after what it goes back
     /// to; of a promotion, those that are still on their way.
-    async fn older_of(&self, mirror: &MirrorPath, committed: &[Committed]) -> Result<BTreeMap<i64, Vec<Older>>> {
+    async fn older_of(
+        &self,
+        mirror: &MirrorPath,
+        committed: &[Committed],
+    ) -> Result<BTreeMap<i64, Vec<Older>>> {
         let mut all = BTreeMap::new();
         for it in committed {
             let change = &it.change;
@@ -503,7 +522,9 @@ impl Changes {
                     back_to == commit || repository.graph_descendant_of(back_to, commit).unwrap_or(false)
                 };
                 let undone = rows.into_iter().filter(|(_, _, commit)| !is_kept(commit));
-                Ok::<_, MirrorError>(undone.map(|(change, position, _)| Older { change, position }).collect::<Vec<_>>())
+                Ok::<_, MirrorError>(
+                    undone.map(|(change, position, _)| Older { change, position }).collect::<Vec<_>>(),
+                )
             });
             all.insert(change.standing.id, undone.await??);
         }
@@ -656,7 +677,9 @@ fn subject_of(change: &Stored) -> String {
         _ => String::new(),
     };
     match change.kind {
-        model::plan::PlanKind::Rollback if version.is_empty() => format!("{} in {}", change.title, change.environment),
+        model::plan::PlanKind::Rollback if version.is_empty() => {
+            format!("{} in {}", change.title, change.environment)
+        }
         model::plan::PlanKind::Rollback => format!("{} in {} to{version}", change.title, change.environment),
         _ => format!("{}{version} to {}", change.title, change.environment),
     }
@@ -684,4 +707,3 @@ impl Drop for Place {
         self.0.lock().remove(&self.1);
     }
 }
-

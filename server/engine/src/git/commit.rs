@@ -25,7 +25,9 @@ pub struct SigningKey(PrivateKey);
 /// Why there is no commit.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    #[error("the key that signs commits cannot be used: {0}; give a private key of OpenSSH without a passphrase")]
+    #[error(
+        "the key that signs commits cannot be used: {0}; give a private key of OpenSSH without a passphrase"
+    )]
     Key(#[source] ssh_key::Error),
     #[error("the commit cannot be signed: {0}")]
     Signature(#[source] ssh_key::Error),
@@ -34,18 +36,18 @@ pub enum CommitError {
 }
 
 impl Committer {
-    /// Commits the files on top of a commit; returns the new one, which nothing refers to yet.
+    /// Commits the files on top of a commit, or of nothing; returns the new one, which nothing refers to yet.
     ///
     /// # Errors
     /// A repository that cannot be written to, or a key that does not sign.
     pub fn commit(
         &self,
         repository: &Repository,
-        parent: Oid,
+        parent: Option<Oid>,
         files: &[PlannedFile],
         message: &str,
     ) -> Result<Oid, CommitError> {
-        let parent = repository.find_commit(parent)?;
+        let parent = parent.map(|id| repository.find_commit(id)).transpose()?;
         let mut update = TreeUpdateBuilder::new();
         for file in files {
             match &file.after {
@@ -58,9 +60,14 @@ impl Committer {
                 }
             }
         }
-        let tree = repository.find_tree(update.create_updated(repository, &parent.tree()?)?)?;
+        let base = match &parent {
+            Some(parent) => parent.tree()?,
+            None => repository.find_tree(repository.treebuilder(None)?.write()?)?,
+        };
+        let tree = repository.find_tree(update.create_updated(repository, &base)?)?;
+        let parents: Vec<_> = parent.iter().collect();
         let bot = Signature::now(&self.name, &self.email)?;
-        let content = repository.commit_create_buffer(&bot, &bot, message, &tree, &[&parent])?;
+        let content = repository.commit_create_buffer(&bot, &bot, message, &tree, &parents)?;
         let content = std::str::from_utf8(&content).map_err(|error| git2::Error::from_str(&error.to_string()))?;
         Ok(match &self.key {
             Some(key) => {

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Whether a change of it needs a reason wherever it goes: a rollback does, and what is taken without being verified.
-pub(super) fn asks_for_reason(plan: &Plan, ask: &AskPlan) -> bool {
+pub(crate) fn asks_for_reason(plan: &Plan, ask: &AskPlan) -> bool {
     let takes_latest = matches!(ask, AskPlan::Promote(it) if !it.take_latest.is_empty());
     plan.kind == PlanKind::Rollback || takes_latest
 }

@@ -16,7 +16,6 @@ use crate::{
         mirror::MirrorPath,
         plan::{Expected, PlannedFile},
     },
-    repositories::blocking,
 };
 
 /// A kept plan that holds now, with all that is needed to carry it out.
@@ -114,7 +113,11 @@ impl Planner {
     ///
     /// # Errors
     /// What is not there any more.
-    pub(crate) async fn verified_now(&self, ask: &AskPlan, own: &str) -> Result<Vec<(String, model::plan::Verified, Option<Oid>)>> {
+    pub(crate) async fn verified_now(
+        &self,
+        ask: &AskPlan,
+        own: &str,
+    ) -> Result<Vec<(String, model::plan::Verified, Option<Oid>)>> {
         let asked = self.asked(&crate::changes::system(), ask, &self.gates.book(), Some(own)).await?;
         Ok(asked.apps.into_iter().map(|app| (app.slug, app.verified, app.commit)).collect())
     }

@@ -224,10 +224,7 @@ impl Follower {
             }
         }
         let said = stand.why(&why);
-        if said != why {
-            rows::write_why(db, standing, &said).await?;
-        }
-        Ok(())
+        if said == why { Ok(()) } else { store::set_why(db, standing, &said).await }
     }
 
     /// Finds the Applications of apps that had none in the environment.
@@ -263,7 +260,7 @@ impl Follower {
         let Seen { followed, row, .. } = seen;
         let told = row.map(Told::of);
         let to_apply = row.filter(|row| row.sync != Sync::Synced && seen.compared.git.has_it());
-        let window = to_apply.and_then(|row| snapshot.window_verdict(row));
+        let window = to_apply.and_then(|row| snapshot.rollout_verdict(row));
         let (taken, asked) = (self.taken(change, seen).await?, self.asked(change, seen).await?);
         let is_listed = snapshot.planes.get(&followed.id.control_plane).is_some_and(|plane| plane.listed);
         let needs_person = change.standing.state == ChangeState::NeedsAttention;
@@ -393,7 +390,7 @@ impl Follower {
 
     /// Finds the heads of all branches that changes are on.
     async fn heads(&self, changes: &[Change]) -> HashMap<BranchName, Head> {
-        let names: HashSet<_> = changes.iter().map(branch_of).collect();
+        let names: HashSet<_> = changes.iter().filter_map(branch_of).collect();
         let find = async |name: BranchName| {
             let head = self.head(&name).await;
             (name, head)
@@ -411,7 +408,9 @@ impl Follower {
 
     /// Finds the commit of a change on its branch, fetching that where it is not there.
     async fn place(&self, heads: &HashMap<BranchName, Head>, change: &Change) -> Place {
-        let name = branch_of(change);
+        let Some(name) = branch_of(change) else {
+            return Err("no Application of its project follows it now".to_owned());
+        };
         let Some(head) = heads.get(&name).cloned() else { return Err("it is not looked at yet".to_owned()) };
         let number = change.standing.id;
         let commit =
@@ -469,8 +468,9 @@ impl Follower {
         let operation = row.and_then(|row| row.operation.as_ref()?.revision.clone());
         let mut said = self.said(change, place, app, compared.as_deref()).await;
         // What runs and is not there was pushed after the last fetch.
-        if let (Git::NotKnown, Some(revision), Ok(_)) = (said.git, &compared, place)
-            && self.fetch(&change.reader, revision).await
+        if let (Git::NotKnown, Some(revision), Ok(_), Some(reader)) =
+            (said.git, &compared, place, &change.reader)
+            && self.fetch(reader, revision).await
         {
             said = self.said(change, place, app, Some(revision)).await;
         }
@@ -497,10 +497,10 @@ impl Follower {
         if let Some(said) = self.sayings.known(&key, branch) {
             return said;
         }
-        let (mirror, sayings, expected) = (mirror.clone(), self.sayings.clone(), app.expected.clone());
+        let (mirror, sayings, wrote) = (mirror.clone(), self.sayings.clone(), app.wrote.clone());
         let work = move || {
             let repository = mirror.open()?;
-            Ok::<_, MirrorError>(sayings.say(&repository, branch, key, &expected))
+            Ok::<_, MirrorError>(sayings.say(&repository, branch, key, &wrote))
         };
         match blocking(work).await.and_then(|it| it) {
             Ok(Ok(said)) => said,
@@ -562,8 +562,8 @@ impl Pause {
     }
 }
 
-fn branch_of(change: &Change) -> BranchName {
-    (change.reader.clone(), change.revision.clone())
+fn branch_of(change: &Change) -> Option<BranchName> {
+    Some((change.reader.clone()?, change.revision.clone()))
 }
 
 /// Since when it is Healthy, without a break that Argo CD tells of.

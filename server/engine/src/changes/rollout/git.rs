@@ -1,7 +1,7 @@
 //! What Git says of a revision that Argo CD is at: whether it has the commit of a change, or at least its values.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::judge::{Git, short};
 use crate::git::{
+    layout::What,
     plan::{Expected, holds},
     trailers::Trailers,
     tree::Tree,
@@ -20,29 +21,37 @@ const MOST_LOOKED_AT: usize = 500;
 
 /// The branch of a change, as it was fetched last.
 #[derive(Clone, Copy, Debug)]
-pub struct Branch {
+pub(super) struct Branch {
     /// The commit of the change.
-    pub commit: Oid,
-    pub head: Oid,
+    pub(super) commit: Oid,
+    pub(super) head: Oid,
     /// Whether it was fetched since the commit was pushed: else a head before the commit is only an old one.
-    pub is_sure: bool,
+    pub(super) is_sure: bool,
+}
+
+/// What a change wrote of an app.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wrote {
+    fields: Vec<Expected>,
+    /// The files that it wrote or took away as a whole: the content that it left, and the one before.
+    files: BTreeMap<String, (Option<Oid>, Option<Oid>)>,
 }
 
 /// What is said of a revision.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Said {
-    pub git: Git,
+pub(super) struct Said {
+    pub(super) git: Git,
     /// Where the values are gone: the commit that took them back, as far as it is found.
-    pub taken_by: Option<TakenBy>,
+    pub(super) taken_by: Option<TakenBy>,
 }
 
 /// The commit that took back what a change wrote.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct TakenBy {
+pub(super) struct TakenBy {
     /// E.g. `abc1234 by erin (Revert)`.
-    pub commit: String,
+    pub(super) commit: String,
     /// By which it is known as a commit of ours, where there is such a change.
-    pub token: Option<Uuid>,
+    pub(super) token: Option<Uuid>,
 }
 
 /// What was said already; each revision of a change is looked at once, and again when the branch has moved.
@@ -71,9 +80,9 @@ impl Sayings {
         repository: &Repository,
         branch: Branch,
         key: Key,
-        expected: &[Expected],
+        wrote: &Wrote,
     ) -> Result<Said, git2::Error> {
-        let said = say(repository, branch, &key.2, expected)?;
+        let said = say(repository, branch, &key.2, wrote)?;
         // What is not there may come with the next fetch.
         if said.git != Git::NotKnown {
             self.kept().insert(key, (branch, said.clone()));
@@ -88,6 +97,31 @@ impl Sayings {
 
     fn kept(&self) -> MutexGuard<'_, HashMap<Key, (Branch, Said)>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wrote {
+    /// Takes apart what is expected; `before` has the contents that the change replaced.
+    pub(super) fn new(expected: Vec<Expected>, before: &BTreeMap<String, Option<Oid>>) -> Self {
+        let (files, fields): (Vec<_>, Vec<_>) = expected.into_iter().partition(|it| it.what == What::File);
+        let of_file = |it: Expected| {
+            let after = it.values.into_values().next().flatten();
+            let after = after.and_then(|id| Oid::from_str(&id).ok());
+            let before = before.get(&it.file).copied().flatten();
+            (it.file, (after, before))
+        };
+        Self { fields, files: files.into_iter().map(of_file).collect() }
+    }
+
+    /// Tells whether a commit has it still. A whole file that others went on to edit is still there; one that is as it was
+    /// before is not.
+    fn is_in(&self, tree: &Tree<'_>) -> bool {
+        let has = |(path, (after, before)): (&String, &(Option<Oid>, Option<Oid>))| {
+            let Ok(there) = tree.entry(path) else { return false };
+            let there = there.map(|entry| entry.id);
+            there == *after || (after.is_some() && there.is_some() && there != *before)
+        };
+        holds(tree, &self.fields) && self.files.iter().all(has)
     }
 }
 
@@ -107,11 +141,11 @@ impl Said {
 ///
 /// # Errors
 /// A repository that cannot be read.
-pub fn say(
+pub(super) fn say(
     repository: &Repository,
     branch: Branch,
     revision: &str,
-    expected: &[Expected],
+    wrote: &Wrote,
 ) -> Result<Said, git2::Error> {
     let Branch { commit, head, is_sure } = branch;
     let told = |git| Ok(Said { git, taken_by: None });
@@ -128,9 +162,9 @@ pub fn say(
         true => descends(repository, descendant, ancestor),
         false => Ok(false),
     };
-    let gone = |from: Oid, git| Ok(Said { git, taken_by: taken_by(repository, from, commit, expected) });
+    let gone = |from: Oid, git| Ok(Said { git, taken_by: taken_by(repository, from, commit, wrote) });
     if has(at, commit)? {
-        return match (holds_at(repository, at, expected), holds_at(repository, head, expected)) {
+        return match (holds_at(repository, at, wrote), holds_at(repository, head, wrote)) {
             (true, _) => told(Git::After { holds: true }),
             // It was taken back and came again: Argo CD is on its way there.
             (false, true) => told(Git::Before),
@@ -141,10 +175,10 @@ pub fn say(
         return told(Git::Before);
     }
     // The history was written anew. What came before the commit may hold the same by chance, and does not count.
-    if !has(commit, at)? && holds_at(repository, at, expected) {
+    if !has(commit, at)? && holds_at(repository, at, wrote) {
         return told(Git::Rewritten { holds: true });
     }
-    if !is_sure || holds_at(repository, head, expected) {
+    if !is_sure || holds_at(repository, head, wrote) {
         return told(Git::Before);
     }
     gone(head, Git::Rewritten { holds: false })
@@ -164,16 +198,16 @@ pub(super) fn commit_of(repository: &Repository, revision: &str) -> Option<Oid> 
     repository.find_commit(id).ok().map(|commit| commit.id())
 }
 
-fn holds_at(repository: &Repository, commit: Oid, expected: &[Expected]) -> bool {
-    Tree::at(repository, &commit.to_string()).is_ok_and(|tree| holds(&tree, expected))
+fn holds_at(repository: &Repository, commit: Oid, wrote: &Wrote) -> bool {
+    Tree::at(repository, &commit.to_string()).is_ok_and(|tree| wrote.is_in(&tree))
 }
 
 /// The first commit after ours, along first parents, from which on the values are gone.
-fn taken_by(repository: &Repository, from: Oid, ours: Oid, expected: &[Expected]) -> Option<TakenBy> {
+fn taken_by(repository: &Repository, from: Oid, ours: Oid, wrote: &Wrote) -> Option<TakenBy> {
     let mut commit = repository.find_commit(from).ok()?;
     for _ in 0..MOST_LOOKED_AT {
         let parent = commit.parent(0).ok()?;
-        if parent.id() == ours || holds_at(repository, parent.id(), expected) {
+        if parent.id() == ours || holds_at(repository, parent.id(), wrote) {
             return Some(TakenBy::of(&commit));
         }
         commit = parent;

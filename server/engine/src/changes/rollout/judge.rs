@@ -17,7 +17,7 @@ use crate::fleet::index::{Operation, Requested, Row};
 
 /// How a revision that Argo CD is at stands to the commit of a change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Git {
+pub(super) enum Git {
     /// There is no revision, or the mirror does not have it.
     NotKnown,
     /// It does not have the commit; Argo CD is still to see it.
@@ -35,24 +35,24 @@ pub enum Git {
 
 /// What is known of an Application.
 #[derive(Clone, Debug)]
-pub struct Told {
-    pub auto_sync: bool,
-    pub several_sources: bool,
-    pub sync: Sync,
-    pub health: Health,
+pub(super) struct Told {
+    pub(super) auto_sync: bool,
+    pub(super) several_sources: bool,
+    pub(super) sync: Sync,
+    pub(super) health: Health,
     /// What Argo CD compared it with last.
-    pub revision: Option<String>,
-    pub operation: Option<Operation>,
-    pub requested: Option<Requested>,
-    pub reconciled_at: Option<Timestamp>,
-    pub condition: Option<String>,
-    pub refreshing: bool,
-    pub deleting: bool,
+    pub(super) revision: Option<String>,
+    pub(super) operation: Option<Operation>,
+    pub(super) requested: Option<Requested>,
+    pub(super) reconciled_at: Option<Timestamp>,
+    pub(super) condition: Option<String>,
+    pub(super) refreshing: bool,
+    pub(super) deleting: bool,
 }
 
 /// What became of the sync that the change asked for, where auto-sync is off.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Asked {
+pub(super) enum Asked {
     /// There was none, or nothing came of it: it may be asked for.
     Not,
     /// It could not be written a moment ago; a sentence says why.
@@ -65,55 +65,55 @@ pub enum Asked {
 
 /// The commit that took back what the change wrote.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Taken {
+pub(super) struct Taken {
     /// The commit in words, e.g. `abc1234 by erin (Revert)`; none where no single one is found.
-    pub commit: Option<String>,
+    pub(super) commit: Option<String>,
     /// The change of ours that wrote it.
-    pub change: Option<i64>,
+    pub(super) change: Option<i64>,
 }
 
 /// One Application of a change, with all that its judgement rests on.
 #[derive(Clone, Debug)]
-pub struct Case<'a> {
-    pub application: &'a ApplicationId,
-    pub cluster: &'a str,
+pub(super) struct Case<'a> {
+    pub(super) application: &'a ApplicationId,
+    pub(super) cluster: &'a str,
     /// None where the index has no such Application.
-    pub told: Option<&'a Told>,
+    pub(super) told: Option<&'a Told>,
     /// Whether the Applications of its control plane were listed once.
-    pub listed: bool,
-    pub freshness: &'a Freshness,
-    pub window: Option<&'a WindowVerdict>,
+    pub(super) listed: bool,
+    pub(super) freshness: &'a Freshness,
+    pub(super) window: Option<&'a WindowVerdict>,
     /// The commit of the change.
-    pub commit: &'a str,
+    pub(super) commit: &'a str,
     /// Of the revision that it was compared with.
-    pub git: Git,
+    pub(super) git: Git,
     /// Of the revision of its operation.
-    pub operation_git: Git,
+    pub(super) operation_git: Git,
     /// Where `git` says that the values are gone.
-    pub taken: Option<&'a Taken>,
+    pub(super) taken: Option<&'a Taken>,
     /// Why the repository cannot be read now, where it cannot.
-    pub unread: Option<&'a str>,
-    pub asked: &'a Asked,
-    pub stage: RolloutStage,
+    pub(super) unread: Option<&'a str>,
+    pub(super) asked: &'a Asked,
+    pub(super) stage: RolloutStage,
     /// When a refresh was asked for last, and how long that is good for.
-    pub refreshed_at: Option<Timestamp>,
-    pub good_for: Duration,
-    pub now: Timestamp,
+    pub(super) refreshed_at: Option<Timestamp>,
+    pub(super) good_for: Duration,
+    pub(super) now: Timestamp,
 }
 
 /// What is made of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Judged {
-    pub stage: RolloutStage,
-    pub outlook: Outlook,
+pub(super) struct Judged {
+    pub(super) stage: RolloutStage,
+    pub(super) outlook: Outlook,
     /// What is waited for, or what is wrong, in a sentence; empty where all is well.
-    pub why: String,
-    pub act: Act,
+    pub(super) why: String,
+    pub(super) act: Act,
 }
 
 /// How it looks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Outlook {
+pub(super) enum Outlook {
     /// It runs what the change wrote, and is Healthy.
     Well,
     /// It goes on by itself.
@@ -128,7 +128,7 @@ pub enum Outlook {
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Act {
+pub(super) enum Act {
     Nothing,
     /// Ask Argo CD to compare with Git.
     Refresh,
@@ -138,14 +138,14 @@ pub enum Act {
 
 impl Git {
     /// Returns whether a revision has what the change wrote.
-    pub fn has_it(self) -> bool {
+    pub(super) fn has_it(self) -> bool {
         matches!(self, Self::Ours | Self::After { holds: true } | Self::Rewritten { holds: true })
     }
 }
 
 impl Told {
     /// Takes what matters out of a row of the index.
-    pub fn of(row: &Row) -> Self {
+    pub(super) fn of(row: &Row) -> Self {
         Self {
             auto_sync: row.auto_sync,
             several_sources: row.several_sources,
@@ -186,7 +186,7 @@ impl Judged {
 }
 
 /// Judges one Application.
-pub fn judge(case: &Case<'_>) -> Judged {
+pub(super) fn judge(case: &Case<'_>) -> Judged {
     let name = &case.application.name;
     let Some(told) = case.told else { return absent(case) };
     if *case.freshness == Freshness::Connecting {
@@ -402,8 +402,7 @@ fn to_apply(case: &Case<'_>, told: &Told, ended: Option<&Operation>) -> Judged {
         Some(window) if !window.allowed => {
             format!("{} Argo CD syncs it when that is over.", denied(window))
         }
-        Some(window) => format!("Argo CD has seen it and is about to sync it ({}).", window.why),
-        None => "Argo CD has seen it and is about to sync it.".to_owned(),
+        _ => "Argo CD has seen it and is about to sync it.".to_owned(),
     })
 }
 

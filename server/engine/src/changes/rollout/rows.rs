@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use git2::Oid;
 use model::{
     Actor, Timestamp,
     application::ApplicationId,
@@ -11,12 +12,13 @@ use serde_json::Value;
 use sqlx::{Row as _, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
+use super::git::Wrote;
 use crate::{
     Error, Result,
     changes::{Reader, repository_of, store::Standing},
     db::{Db, Moment, failed},
     fleet::index::Snapshot,
-    git::{mirror::Repo, plan::Expected},
+    git::mirror::Repo,
     repositories as branch,
 };
 
@@ -34,7 +36,8 @@ pub(super) struct Change {
     /// The branch, as Applications follow it.
     pub(super) repository: String,
     pub(super) revision: String,
-    pub(super) reader: Repo,
+    /// None where no Application of its project follows it now: then nobody's credentials open it.
+    pub(super) reader: Option<Repo>,
     pub(super) commit: String,
     pub(super) actor: Actor,
     pub(super) soak_seconds: i64,
@@ -52,7 +55,7 @@ pub(super) struct App {
     pub(super) key: String,
     pub(super) name: String,
     pub(super) base_path: String,
-    pub(super) expected: Vec<Expected>,
+    pub(super) wrote: Wrote,
     pub(super) applications: Vec<Followed>,
 }
 
@@ -102,7 +105,8 @@ pub(super) async fn all(db: &Db, snapshot: &Snapshot) -> Result<Vec<Change>> {
     let mut apps = apps_of(db, &ids).await?;
     let read = |row: PgRow| {
         let id = row.try_get("id").map_err(failed(READ)).ok()?;
-        let read = apps.remove(&id).unwrap_or(Ok(Vec::new())).and_then(|apps| change_of(&row, apps, snapshot));
+        let read =
+            apps.remove(&id).unwrap_or(Ok(Vec::new())).and_then(|apps| change_of(&row, apps, snapshot));
         read.inspect_err(|error| {
             tracing::error!(change = id, error = error as &dyn std::error::Error, "a change is not followed");
         })
@@ -116,12 +120,6 @@ fn change_of(row: &PgRow, apps: Vec<App>, snapshot: &Snapshot) -> Result<Change>
         let reader: Reader = row.try_get::<Json<_>, _>("reader")?.0;
         let (repository, revision): (String, String) = (row.try_get("repository")?, row.try_get("revision")?);
         let followed = branch::Followed { repository: repository.clone(), revision: revision.clone() };
-        // Where no Application follows it any more, nobody's credentials open it, and its mirror says so.
-        let nobody = || Repo {
-            control_plane: reader.control_plane.clone(),
-            project: reader.project.clone(),
-            url: repository.clone(),
-        };
         Ok(Change {
             standing: Standing {
                 id: row.try_get("id")?,
@@ -132,7 +130,7 @@ fn change_of(row: &PgRow, apps: Vec<App>, snapshot: &Snapshot) -> Result<Change>
             why: row.try_get("why")?,
             introduces: row.try_get::<&str, _>("kind")? == "introduce",
             environment: row.try_get("environment")?,
-            reader: repository_of(snapshot, &reader, &followed).unwrap_or_else(nobody),
+            reader: repository_of(snapshot, &reader, &followed),
             repository,
             revision,
             commit: row.try_get("commit")?,
@@ -150,6 +148,7 @@ fn change_of(row: &PgRow, apps: Vec<App>, snapshot: &Snapshot) -> Result<Change>
 /// The apps of each change; a change with one that cannot be read has none.
 async fn apps_of(db: &Db, changes: &[i64]) -> Result<BTreeMap<i64, Result<Vec<App>>>> {
     let mut applications = applications_of(db, changes).await?;
+    let before = before_of(db, changes).await?;
     let rows = sqlx::query(
         "SELECT change, position, app_key, name, base_path, expected FROM change_apps
          WHERE change = ANY($1) AND by_change IS NULL ORDER BY change, position",
@@ -163,7 +162,7 @@ async fn apps_of(db: &Db, changes: &[i64]) -> Result<BTreeMap<i64, Result<Vec<Ap
         let change = row.try_get("change").map_err(failed(READ))?;
         let position = row.try_get("position").map_err(failed(READ))?;
         let applications = applications.remove(&(change, position)).unwrap_or_default();
-        let app = app_of(&row, position, applications);
+        let app = app_of(&row, position, applications, before.get(&change));
         let of_change = apps.entry(change).or_insert(Ok(Vec::new()));
         match (of_change.as_mut(), app) {
             (Ok(apps), Ok(app)) => apps.push(app),
@@ -174,7 +173,7 @@ async fn apps_of(db: &Db, changes: &[i64]) -> Result<BTreeMap<i64, Result<Vec<Ap
     Ok(apps)
 }
 
-fn app_of(row: &PgRow, position: i32, applications: Vec<Followed>) -> Result<App> {
+fn app_of(row: &PgRow, position: i32, applications: Vec<Followed>, before: Option<&Before>) -> Result<App> {
     let expected: Value = row.try_get("expected").map_err(failed(READ))?;
     let expected = serde_json::from_value(expected)
         .map_err(|error| Error::Bug(format!("what a change wrote cannot be read: {error}")))?;
@@ -184,11 +183,29 @@ fn app_of(row: &PgRow, position: i32, applications: Vec<Followed>) -> Result<App
             key: row.try_get("app_key")?,
             name: row.try_get("name")?,
             base_path: row.try_get("base_path")?,
-            expected,
+            wrote: Wrote::new(expected, before.unwrap_or(&Before::new())),
             applications,
         })
     };
     get().map_err(failed(READ))
+}
+
+/// By path: what a change replaced.
+type Before = BTreeMap<String, Option<Oid>>;
+
+async fn before_of(db: &Db, changes: &[i64]) -> Result<BTreeMap<i64, Before>> {
+    let rows: Vec<(i64, String, Option<String>)> =
+        sqlx::query_as("SELECT change, path, before FROM change_files WHERE change = ANY($1)")
+            .bind(changes)
+            .fetch_all(db.pool())
+            .await
+            .map_err(failed(READ))?;
+    let mut all: BTreeMap<_, Before> = BTreeMap::new();
+    for (change, path, before) in rows {
+        let before = before.and_then(|it| Oid::from_str(&it).ok());
+        all.entry(change).or_default().insert(path, before);
+    }
+    Ok(all)
 }
 
 /// By change and position of the app.
@@ -317,18 +334,6 @@ pub(super) async fn swap_sync(
     .await
     .map_err(failed(WRITE))?;
     Ok(swapped.rows_affected() == 1)
-}
-
-/// Writes down what is waited for, as long as the change is at this step.
-pub(super) async fn write_why(db: &Db, standing: Standing, why: &str) -> Result<()> {
-    sqlx::query("UPDATE changes SET why = $3 WHERE id = $1 AND version = $2")
-        .bind(standing.id)
-        .bind(standing.version)
-        .bind(why)
-        .execute(db.pool())
-        .await
-        .map_err(failed(WRITE))?;
-    Ok(())
 }
 
 /// Writes down since when all is Healthy, as long as the change is at this step.

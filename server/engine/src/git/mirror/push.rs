@@ -33,11 +33,17 @@ pub enum PushError {
 }
 
 impl Mirrors {
-    /// Pushes a commit to a branch that has to be at `expected` still.
+    /// Pushes a commit to a branch that has to be at `expected` still; with none, the branch must not be there.
     ///
     /// # Errors
     /// Why it is not there; after [`PushError::NotKnown`] it may be.
-    pub async fn push(&self, repo: &Repo, branch: &str, expected: Oid, commit: Oid) -> Result<(), PushError> {
+    pub async fn push(
+        &self,
+        repo: &Repo,
+        branch: &str,
+        expected: Option<Oid>,
+        commit: Oid,
+    ) -> Result<(), PushError> {
         let begin = Instant::now();
         let result = self.call_push(repo, branch, expected, commit).await;
         let outcome = match &result {
@@ -52,7 +58,15 @@ impl Mirrors {
         result
     }
 
-    async fn call_push(&self, repo: &Repo, branch: &str, expected: Oid, commit: Oid) -> Result<(), PushError> {
+    async fn call_push(
+        &self,
+        repo: &Repo,
+        branch: &str,
+        expected: Option<Oid>,
+        commit: Oid,
+    ) -> Result<(), PushError> {
+        // To Git an empty value means that there is no such branch.
+        let expected = expected.map(|id| id.to_string()).unwrap_or_default();
         let remote = Remote::read(&repo.url).map_err(not_begun)?;
         let mirror = self.mirror_of(repo).map_err(not_begun)?;
         let credentials = self.write_credentials(repo, &remote).await?;
@@ -164,9 +178,11 @@ mod tests {
     fn a_branch_that_moved_is_told_from_a_refusal() {
         let stale = " ! [rejected]        abc -> main (stale info)\nerror: failed to push some refs";
         assert!(matches!(told(stale), PushError::Moved { .. }));
-        let lock = " ! [remote rejected] abc -> main (cannot lock ref 'refs/heads/main': is at 1 but expected 2)";
+        let lock =
+            " ! [remote rejected] abc -> main (cannot lock ref 'refs/heads/main': is at 1 but expected 2)";
         assert!(matches!(told(lock), PushError::Moved { .. }));
-        let hook = "remote: main is closed today\n ! [remote rejected] abc -> main (pre-receive hook declined)";
+        let hook =
+            "remote: main is closed today\n ! [remote rejected] abc -> main (pre-receive hook declined)";
         let PushError::Refused { said, .. } = told(hook) else { panic!("it is refused") };
         assert_eq!(said, "main is closed today (pre-receive hook declined)");
     }

@@ -51,15 +51,15 @@ impl House {
     }
 
     fn say_with(&self, revision: Oid, branch: Branch) -> Said {
-        say(&self.repository, branch, &revision.to_string(), &expected()).expect("reads")
+        say(&self.repository, branch, &revision.to_string(), &wrote()).expect("reads")
     }
 }
 
-fn expected() -> Vec<Expected> {
+fn wrote() -> Wrote {
     let expected = json!([{
         "file": FILE, "what": "images", "values": {"images[name=shop/web].newTag": "1.5.0"}
     }]);
-    serde_json::from_value(expected).expect("what is expected")
+    Wrote::new(serde_json::from_value(expected).expect("what is expected"), &BTreeMap::new())
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn r20_a_revision_that_is_not_there_is_not_judged() {
     let house = House::new();
     let branch = Branch { commit: house.ours, head: house.ours, is_sure: true };
     for revision in ["", "main", "1.2.3", "c0ffee0000000000000000000000000000000000"] {
-        let said = say(&house.repository, branch, revision, &expected()).expect("reads");
+        let said = say(&house.repository, branch, revision, &wrote()).expect("reads");
         assert_eq!(said.git, Git::NotKnown, "{revision}");
     }
 }
@@ -163,7 +163,7 @@ fn r20_it_is_said_anew_when_the_branch_has_moved() {
         let branch = Branch { commit: house.ours, head, is_sure: true };
         let key = (1, 0, revision.to_string());
         let known = sayings.known(&key, branch).map(|said| said.git);
-        let said = sayings.say(&house.repository, branch, key, &expected()).expect("reads").git;
+        let said = sayings.say(&house.repository, branch, key, &wrote()).expect("reads").git;
         assert!(known.is_none_or(|known| known == said), "{known:?} is said, and it is {said:?}");
         said
     };
@@ -173,4 +173,26 @@ fn r20_it_is_said_anew_when_the_branch_has_moved() {
     assert_eq!(say(reverted, reverted), Git::After { holds: false });
     assert_eq!(say(reverted, again), Git::Before);
     assert_eq!(say(house.ours, again), Git::Ours);
+}
+
+#[test]
+fn r20_a_whole_file_counts_while_it_is_there_and_not_as_it_was_before() {
+    let house = House::new();
+    let id = |commit: Oid| {
+        let tree = Tree::at(&house.repository, &commit.to_string()).expect("a tree");
+        tree.entry(FILE).expect("reads").map(|entry| entry.id)
+    };
+    let expected = json!([{
+        "file": FILE, "what": "file", "values": {"(file)": id(house.ours).map(|id| id.to_string())}
+    }]);
+    let expected: Vec<Expected> = serde_json::from_value(expected).expect("what is expected");
+    let wrote = Wrote::new(expected, &BTreeMap::from([(FILE.to_owned(), id(house.before))]));
+    let say = |revision: Oid| {
+        let branch = Branch { commit: house.ours, head: revision, is_sure: true };
+        say(&house.repository, branch, &revision.to_string(), &wrote).expect("reads").git
+    };
+    let edited = house.commit(&[house.ours], "1.5.1", "Go on");
+    assert_eq!(say(edited), Git::After { holds: true });
+    let reverted = house.commit(&[edited], "1.4.0", "Revert");
+    assert_eq!(say(reverted), Git::After { holds: false });
 }
