@@ -2,6 +2,7 @@
 
 mod api;
 mod assets;
+mod audit;
 mod changes;
 mod config;
 mod coverage;

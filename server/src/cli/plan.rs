@@ -146,6 +146,7 @@ impl Command {
                     .iter()
                     .map(|app| AppAsk { overwrite: it.overwrite, ..AppAsk::named(app) })
                     .collect(),
+                ours: None,
             })?,
             Self::Rollback(it) => rollback(&RollbackAsk {
                 tree: &tree,
@@ -156,6 +157,7 @@ impl Command {
                 environment: &it.env,
                 earlier: &Tree::at(&repository, &it.to)?,
                 whole_path: it.whole_path,
+                ours: None,
             })?,
         };
         let mut plan = planned.plan;
