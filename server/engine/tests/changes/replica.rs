@@ -100,7 +100,7 @@ impl Replica {
         let rules = Rules { environments: words, ..Rules::default() };
         let repositories = Repositories::new(mirrors.clone(), index.clone(), rules, order.clone());
         let details = Details::new(setup.clients.clone(), metrics.clone());
-        let gates = Gates::new(setup.db.clone(), index.clone(), denials.clone(), order, asked.clone());
+        let gates = Gates::new(setup.db.clone(), index.clone(), denials.clone(), order, asked);
         let planner = Planner {
             db: setup.db.clone(),
             index: index.clone(),
@@ -127,10 +127,8 @@ impl Replica {
             planner: planner.clone(),
             repositories,
             gates: gates.clone(),
-            asked: Arc::new(asked),
             committer: Arc::new(setup.settings.committer().expect("a committer")),
             settings: Arc::new(setup.settings),
-            metrics,
             tasks: tasks.clone(),
             wake: Arc::default(),
             writing: Default::default(),
