@@ -646,7 +646,7 @@ async fn a_rollbacks_hold_is_watched_from_its_commit_on() {
         change: Some(change),
         repository: &good.repository,
         revision: &good.revision,
-        expected: &house.gates.book().holds()[0].expected,
+        expected: &good.expected,
     };
     place_in(&mut tx, new).await.expect("is placed");
     tx.commit().await.expect("commits");
