@@ -119,6 +119,16 @@ impl Gates {
         page::count(&self.book(), seen, actor, now())
     }
 
+    /// Has pages show what was written just now. Where that fails, the task that watches changes does it.
+    async fn show(&self) {
+        if let Err(error) = self.reload().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "what stands in the way was not read again"
+            );
+        }
+    }
+
     /// Writes down that the actor may not do this.
     async fn deny(&self, actor: &Actor, entry: impl Into<Entry>, answer: AppError) -> Result<Error> {
         self.denials.deny(&self.db, actor, entry, answer.to_string()).await?;

@@ -611,3 +611,53 @@ async fn a_commit_of_ours_is_none_from_outside() {
     assert_eq!(house.gates.book().holds()[0].broken_by, None);
     assert_eq!(count(&house.db, BROKEN).await, 0);
 }
+
+#[tokio::test]
+async fn a_rollbacks_hold_is_watched_from_its_commit_on() {
+    let house = read_house().await;
+    house.gates.place_hold(&admin(), &hold("web", "prod")).await.expect("is placed");
+    let mut watch = HoldWatch::new(house.gates.clone(), house.planner.repositories.clone());
+    let mut look = async || {
+        fetched(&house).await;
+        house.gates.reload().await.expect("reads");
+        watch.look().await.expect("looks");
+        house.gates.reload().await.expect("reads");
+        house.gates.book().holds()[0].clone()
+    };
+    let good = look().await;
+    // A bad release comes, and is rolled back to what was there before.
+    house.commit(&[(&overlay("web", "prod"), &kustomization("prod", "1.9.0"))]);
+    let key = key_of(&house, "web");
+    let change = open_change(&house.db, &key, "prod", "a-plan").await;
+    let actor = admin();
+    let mut tx = house.db.begin().await.expect("begins");
+    let new = NewHold {
+        actor: &actor,
+        app_key: &key,
+        name: "web",
+        slug: "web",
+        app: "web",
+        project: "shop",
+        control_plane: "lab",
+        environment: "prod",
+        version: None,
+        reason: "bad release",
+        lasts: HoldFor::OneDay,
+        change: Some(change),
+        repository: &good.repository,
+        revision: &good.revision,
+        expected: &good.expected,
+    };
+    place_in(&mut tx, new).await.expect("is placed");
+    tx.commit().await.expect("commits");
+    assert_eq!(look().await.broken_by, None, "the rollback is not written yet");
+    let ours = house.commit(&[(&overlay("web", "prod"), &kustomization("prod", "1.4.0"))]);
+    sqlx::query("UPDATE changes SET commit = $1")
+        .bind(ours.to_string())
+        .execute(house.db.pool())
+        .await
+        .expect("updates");
+    assert_eq!(look().await.broken_by, None);
+    let against = house.commit(&[(&overlay("web", "prod"), &kustomization("prod", "1.9.1"))]);
+    assert_eq!(look().await.broken_by.map(|it| it.id), Some(against.to_string()));
+}

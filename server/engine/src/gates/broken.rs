@@ -1,6 +1,7 @@
 //! Commits from outside that go against a hold: found in the branch, told on the page, and written into the record once.
 //!
-//! A hold that a person places is on what is there: that is read when it is seen here first. Nothing here stops anything.
+//! A hold that a person places is on what is there: that is read when it is seen here first. One of a rollback is watched
+//! from the rollback's commit on. Nothing here stops anything.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -61,6 +62,14 @@ enum Unseen {
     Git(#[from] git2::Error),
 }
 
+/// How a branch stands to a hold.
+enum Found {
+    /// The rollback that the hold came with is not in it yet.
+    NotYet,
+    Held,
+    Broken(Culprit),
+}
+
 /// A commit after which a branch no longer was as held.
 #[derive(Clone, Debug)]
 struct Culprit {
@@ -85,11 +94,12 @@ impl HoldWatch {
         let open =
             |hold: &&Hold| hold.is_in_force(now) && hold.broken_by.is_none() && !hold.repository.is_empty();
         for hold in book.holds().iter().filter(open) {
-            let Some(row) = row_of(&snapshot, hold) else { continue };
-            if hold.expected.is_empty() {
-                self.begin(hold, row).await?;
-            } else {
-                self.follow(hold, row).await?;
+            let (own, any) = rows_of(&snapshot, hold);
+            match (hold.expected.is_empty(), own.or(any)) {
+                // What another app has there is not what is held.
+                (true, Some(row)) if own.is_some() => self.begin(hold, row).await?,
+                (false, Some(row)) => self.follow(hold, row).await?,
+                _ => {}
             }
         }
         Ok(())
@@ -137,23 +147,45 @@ impl HoldWatch {
         if before.is_some_and(|(at, _)| at == head) {
             return Ok(());
         }
-        let (expected, good) =
-            (hold.expected.clone(), before.filter(|(_, is_held)| *is_held).map(|(at, _)| at));
-        let found = blocking(move || culprit(&mirror, head, good, &expected)).await?;
-        let culprit = match found {
-            Ok(culprit) => culprit,
+        let begins = match hold.change {
+            // Its commit is there where the hold was looked at before.
+            Some(change) if before.is_none() => match self.commit_of(change).await? {
+                Some(commit) => Some(commit),
+                None => return Ok(()),
+            },
+            _ => None,
+        };
+        let good = before.filter(|(_, is_held)| *is_held).map(|(at, _)| at);
+        let expected = hold.expected.clone();
+        let found = match blocking(move || look_into(&mirror, head, (begins, good), &expected)).await? {
+            Ok(found) => found,
             Err(error) => {
                 tracing::debug!(hold = hold.id, "its branch cannot be looked into: {error}");
                 return Ok(());
             }
         };
-        if let Some(culprit) = &culprit
-            && !self.is_ours(culprit).await?
-        {
-            self.tell(hold, &culprit.commit).await?;
-        }
-        self.looked_at.insert(hold.id, (head, culprit.is_none()));
+        let is_held = match found {
+            Found::NotYet => return Ok(()),
+            Found::Held => true,
+            Found::Broken(culprit) => {
+                if !self.is_ours(&culprit).await? {
+                    self.tell(hold, &culprit.commit).await?;
+                }
+                false
+            }
+        };
+        self.looked_at.insert(hold.id, (head, is_held));
         Ok(())
+    }
+
+    /// The commit of a change; none where it is not on the branch yet.
+    async fn commit_of(&self, change: u64) -> Result<Option<Oid>> {
+        let commit: Option<Option<String>> = sqlx::query_scalar("SELECT commit FROM changes WHERE id = $1")
+            .bind(change.cast_signed())
+            .fetch_optional(self.gates.db.pool())
+            .await
+            .map_err(failed(WATCH))?;
+        Ok(commit.flatten().and_then(|it| Oid::from_str(&it).ok()))
     }
 
     /// Whether a change of ours made it; a token in a message that no change has proves nothing.
@@ -188,39 +220,57 @@ impl HoldWatch {
     }
 }
 
-/// An Application that follows the branch, best one of the app itself.
-fn row_of<'s>(snapshot: &'s Snapshot, hold: &Hold) -> Option<&'s Row> {
+/// An Application of the app that follows the branch, and any that does.
+fn rows_of<'s>(snapshot: &'s Snapshot, hold: &Hold) -> (Option<&'s Row>, Option<&'s Row>) {
     let revision = if hold.revision.is_empty() { "HEAD" } else { &hold.revision };
     let branch = Followed { repository: remote::normalized(&hold.repository), revision: revision.to_owned() };
     let is_of =
-        |row: &Row| *row.identity.key == *hold.app_key && row.environment.name() == Some(&hold.environment);
-    let follows = |row: &Row| followed_by(row).as_ref() == Some(&branch);
+        |row: &&Row| *row.identity.key == *hold.app_key && row.environment.name() == Some(&hold.environment);
+    let follows = |row: &&Row| followed_by(row).as_ref() == Some(&branch);
     let rows = || snapshot.rows.iter().map(|row| &**row);
-    rows().find(|row| is_of(row) && follows(row)).or_else(|| rows().find(|row| follows(row)))
+    (rows().filter(is_of).find(follows), rows().find(follows))
 }
 
-/// Finds the commit after which the branch no longer was as held; none where it is. Blocks.
-fn culprit(
+/// Tells how a branch stands to a hold. It is looked at from `begins` on, and was as held at `good`. Blocks.
+fn look_into(
     mirror: &MirrorPath,
     head: Oid,
-    good: Option<Oid>,
+    (begins, good): (Option<Oid>, Option<Oid>),
     expected: &[Expected],
-) -> std::result::Result<Option<Culprit>, Unseen> {
+) -> std::result::Result<Found, Unseen> {
     let repository = mirror.open()?;
+    if let Some(begins) = begins.filter(|begins| *begins != head)
+        && !repository.graph_descendant_of(head, begins).unwrap_or(false)
+    {
+        return Ok(Found::NotYet);
+    }
     let tree = Tree::at(&repository, &head.to_string())?;
     if holds(&tree, expected) {
-        return Ok(None);
+        return Ok(Found::Held);
     }
     let mut commit = repository.find_commit(head)?;
     for _ in 0..MOST_COMMITS {
         // The first commit, or the end of what was fetched.
         let Ok(parent) = commit.parent(0) else { break };
         if Some(parent.id()) == good || holds(&tree.at_commit(parent.id())?, expected) {
-            break;
+            return Ok(Found::Broken(Culprit::of(&commit, &tree)));
         }
         commit = parent;
     }
-    let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
-    let token = Trailers::parse(&message).map(|trailers| trailers.token);
-    Ok(tree.reference(commit.id()).map(|commit| Culprit { commit, token }))
+    // Too far back to be found: what is there now stands for it.
+    Ok(Found::Broken(Culprit::of(&repository.find_commit(head)?, &tree)))
+}
+
+impl Culprit {
+    fn of(commit: &git2::Commit<'_>, tree: &Tree<'_>) -> Self {
+        let message = String::from_utf8_lossy(commit.message_bytes());
+        let token = Trailers::parse(&message).map(|trailers| trailers.token);
+        let unknown = || CommitRef {
+            id: commit.id().to_string(),
+            subject: String::new(),
+            author: String::new(),
+            at: super::now(),
+        };
+        Self { commit: tree.reference(commit.id()).unwrap_or_else(unknown), token }
+    }
 }

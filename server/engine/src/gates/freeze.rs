@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{
     Gates,
-    book::{Freeze, scope},
+    book::{Freeze, GateBook, scope},
     times::{OfTwo, Times, duration, local_time, zone_named},
     words::{clock, length},
 };
@@ -113,7 +113,7 @@ impl Gates {
         let details = json!({"freeze": id, "reason": freeze.reason, "times": freeze.times.told()});
         let audit_id = audit::record_in(&mut tx, actor, intent(details), audit::Outcome::succeeded()).await?;
         tx.commit().await.map_err(failed(MAKE))?;
-        self.reload().await?;
+        self.show().await;
         Ok(Outcome { audit_id: audit_id.to_string(), sentence: capitalized(&freeze.sentence(now)) })
     }
 
@@ -123,8 +123,8 @@ impl Gates {
     /// It is over, the actor may not know of it, or has no right to it.
     pub async fn end_freeze(&self, actor: &Actor, id: u64) -> Result<Outcome> {
         // Another replica may have made it just now.
-        self.reload().await?;
-        let (snapshot, book) = (self.index.load(), self.book());
+        let book = GateBook::read(&self.db, super::now()).await?;
+        let snapshot = self.index.load();
         let seen = snapshot.seen_by(actor);
         let known = book.freezes().iter().find(|it| it.id == id);
         let Some(freeze) = known.filter(|it| is_visible(&seen, actor, it)) else {
@@ -161,7 +161,7 @@ impl Gates {
         }
         let audit_id = audit::record_in(&mut tx, actor, intent, audit::Outcome::succeeded()).await?;
         tx.commit().await.map_err(failed(END))?;
-        self.reload().await?;
+        self.show().await;
         let sentence = format!("The freeze is ended: {} no longer.", freeze.scope());
         Ok(Outcome { audit_id: audit_id.to_string(), sentence })
     }

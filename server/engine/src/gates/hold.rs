@@ -183,7 +183,7 @@ impl Gates {
         }
         let (_, audit_id) = super::hold::place(&mut tx, place.hold(actor, &reason, lasts)).await?;
         tx.commit().await.map_err(failed(PLACE))?;
-        self.reload().await?;
+        self.show().await;
         let days = lasts.days().map(|days| now.plus_seconds(i64::from(days) * 86_400));
         let until = days.map_or_else(|| "somebody releases it".to_owned(), |at| clock(at, now));
         let at = place.version.as_ref().map(|it| format!(" at {it}")).unwrap_or_default();
@@ -197,8 +197,8 @@ impl Gates {
     /// It is over, the actor may not know of it, or has no right to it.
     pub async fn release_hold(&self, actor: &Actor, id: u64) -> Result<Outcome> {
         // Another replica may have placed it just now.
-        self.reload().await?;
-        let (snapshot, book, now) = (self.index.load(), self.book(), super::now());
+        let now = super::now();
+        let (snapshot, book) = (self.index.load(), GateBook::read(&self.db, now).await?);
         let seen = snapshot.seen_by(actor);
         let known = book.holds().iter().find(|it| it.id == id && it.is_in_force(now));
         let Some(hold) = known.filter(|it| is_visible(&seen, actor, it)) else {
@@ -228,7 +228,7 @@ impl Gates {
         }
         let audit_id = audit::record_in(&mut tx, actor, entry, audit::Outcome::succeeded()).await?;
         tx.commit().await.map_err(failed(RELEASE))?;
-        self.reload().await?;
+        self.show().await;
         let sentence = format!("The hold on {} in {} is released.", hold.name, hold.environment);
         Ok(Outcome { audit_id: audit_id.to_string(), sentence })
     }
