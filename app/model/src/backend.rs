@@ -26,9 +26,15 @@ use crate::{
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = AppResult<T>> + Send + 'a>>;
 
 /// Everything that the engine does for the face.
-pub trait Backend: Access + Apps + Changes + Fleet + Gates + Operations + Plans + Record + Send + Sync + 'static {}
+pub trait Backend:
+    Access + Apps + Changes + Fleet + Gates + Operations + Plans + Record + Send + Sync + 'static
+{
+}
 
-impl<T: Access + Apps + Changes + Fleet + Gates + Operations + Plans + Record + Send + Sync + 'static> Backend for T {}
+impl<T: Access + Apps + Changes + Fleet + Gates + Operations + Plans + Record + Send + Sync + 'static> Backend
+    for T
+{
+}
 
 /// Reads the fleet.
 pub trait Fleet {

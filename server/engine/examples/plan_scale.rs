@@ -51,7 +51,7 @@ fn main() -> Outcome {
 fn measure(name: &str, tree: &Tree<'_>, rules: &Rules, found: &Found, history: &dyn History) -> Outcome {
     let rounds = if name == "git log" { ROUNDS } else { ROUNDS / 10 };
     let app = |round: usize| found.apps[round * 7919 % found.apps.len()].base_path.clone();
-    let ask = |apps| Promotion { tree, rules, found, history, from: "dev", to: "prod", apps };
+    let ask = |apps| Promotion { tree, rules, found, history, from: "dev", to: "prod", apps, ours: None };
     let mut times = Vec::new();
     for round in 0..rounds {
         let began = Instant::now();
@@ -77,6 +77,7 @@ fn measure(name: &str, tree: &Tree<'_>, rules: &Rules, found: &Found, history: &
             environment,
             earlier: &earlier,
             whole_path: false,
+            ours: None,
         };
         black_box(rollback(&ask)?);
         times.0.push(began.elapsed());

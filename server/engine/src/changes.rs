@@ -17,30 +17,29 @@ pub(crate) mod store;
 mod waiting;
 mod writer;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use model::{Actor, AppError, AppResult, application::ApplicationId, change::ChangeState};
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::sync::Notify;
 
-pub(crate) use self::store::{of_plan, system};
 use self::store::Stored;
+pub(crate) use self::store::{Reader, of_plan, system};
 pub use self::writer::Writing;
 use crate::{
     Error, Result,
     access::{Object, Verb},
     audit::{self, Context, Denials, Entry, Intent},
     db::Db,
-    fleet::{
-        environment::Asked,
-        index::{Index, Snapshot},
-    },
+    fleet::index::{Index, Row, Snapshot},
     gates::Gates,
-    git::commit::{Committer, SigningKey},
-    metrics::Metrics,
+    git::{
+        commit::{Committer, SigningKey},
+        mirror::Repo,
+    },
     plans::Planner,
-    repositories::Repositories,
+    repositories::{Followed, Repositories, followed_by, repo_of},
     tasks::Tasks,
 };
 
@@ -98,11 +97,8 @@ pub struct Changes {
     pub planner: Planner,
     pub repositories: Repositories,
     pub gates: Gates,
-    /// What the settings ask of changes to each environment, by its name.
-    pub asked: Arc<BTreeMap<String, Asked>>,
     pub settings: Arc<ChangeSettings>,
     pub committer: Arc<Committer>,
-    pub metrics: Metrics,
     pub tasks: Tasks,
     /// Wakes whoever writes: something is new.
     pub wake: Arc<Notify>,
@@ -137,10 +133,6 @@ impl Changes {
         !change.applications.is_empty()
             && objects(snapshot, change).all(|object| snapshot.rights.allows(actor, Verb::Get, &object))
     }
-
-    fn asked_of(&self, environment: &str) -> Asked {
-        self.asked.get(environment).copied().unwrap_or_default()
-    }
 }
 
 /// The Applications of a change as rights know them, by what was stored of them.
@@ -162,13 +154,18 @@ pub(crate) fn object<'a>(
     app: &'a str,
 ) -> Object<'a> {
     let home = snapshot.planes.get(&id.control_plane).map(|plane| plane.namespace.as_str());
-    Object::Application {
-        id,
-        project,
-        environment: Some(environment),
-        app,
-        home: home.unwrap_or_default(),
-    }
+    Object::Application { id, project, environment: Some(environment), app, home: home.unwrap_or_default() }
+}
+
+/// Finds the repository as a reader of it follows it: by an Application of its project. None where none follows it any
+/// more.
+pub(crate) fn repository_of(snapshot: &Snapshot, reader: &Reader, followed: &Followed) -> Option<Repo> {
+    let follows = |row: &&Arc<Row>| {
+        row.id.control_plane == reader.control_plane
+            && row.project == reader.project
+            && followed_by(row).as_ref() == Some(followed)
+    };
+    snapshot.rows.iter().find(follows).map(|row| repo_of(row))
 }
 
 /// Checks that an actor may do something on all Applications of a change.

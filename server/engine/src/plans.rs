@@ -2,11 +2,13 @@
 //! it was verified, what it reaches, and what its Applications would become. Nothing here changes anything.
 
 mod fleet;
+mod gates;
 mod reach;
 mod ready;
 mod rendered;
 mod states;
 mod store;
+mod written;
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
@@ -14,34 +16,41 @@ use git2::Oid;
 use model::{
     Actor, AppError, Timestamp,
     apps::{CellId, Comparison, FieldDifference},
+    change::ChangeState,
     plan::{
-        AskPlan, AskPromotion, AskRollback, EarlierStates, Plan, PlanDetail, PlanRow, RowOutcome, Standing,
+        AskPlan, AskPromotion, AskRollback, EarlierStates, Plan, PlanChange, PlanDetail, PlanRow, RowOutcome,
+        Standing,
     },
     status::Environment,
 };
 
-pub use reach::Reached;
+pub use self::reach::Reached;
 pub use store::prune;
 
+use self::{
+    fleet::{Asked, Sight},
+    store::Kept,
+};
 pub(crate) use self::{
+    gates::asks_for_reason,
     reach::touched,
     ready::{Ready, ReadyApp},
 };
-use self::{fleet::Asked, store::Kept};
 use crate::{
     Error, Result,
     access::Verb,
     db::Db,
     fleet::{
-        app::lacks_to_introduce,
+        app::{lacks_elsewhere, lacks_to_introduce},
         detail::Details,
         index::{Index, Row, Snapshot},
     },
+    gates::{Approvals, GateBook, Gates},
     git::{
         self,
         layout::discover,
         mirror::{MirrorError, MirrorPath},
-        plan::{self, AppAsk, History, PlanError, Planned, Promotion, RollbackAsk},
+        plan::{self, AppAsk, History, PlanError, Planned, Promotion, RollbackAsk, UndoAsk},
         remote,
         rules::Rules,
         tree::{Tree, TreeError},
@@ -63,6 +72,7 @@ pub struct Planner {
     pub details: Details,
     pub repositories: Repositories,
     pub renderer: Renderer,
+    pub gates: Gates,
     /// How old what was fetched may be when a plan is made.
     pub max_age: Duration,
 }
@@ -93,7 +103,7 @@ impl Planner {
         let made = self.make(actor, ask).await?;
         store::keep(&self.db, actor, &made).await?;
         let kept = store::find(&self.db, &made.plan.hash).await?.unwrap_or(made);
-        Ok(self.detail(actor, kept, Standing::Valid))
+        self.with_change(self.detail(actor, kept, Standing::Valid)).await
     }
 
     /// Returns a kept plan, and whether it still holds.
@@ -103,7 +113,7 @@ impl Planner {
     pub async fn find(&self, actor: &Actor, hash: &str) -> Result<PlanDetail> {
         let kept = self.kept(actor, hash).await?;
         let standing = self.standing(actor, &kept).await;
-        Ok(self.detail(actor, kept, standing))
+        self.with_change(self.detail(actor, kept, standing)).await
     }
 
     /// Returns the states that an app had in an environment.
@@ -127,7 +137,8 @@ impl Planner {
             take_latest: only.clone(),
             overwrite: only,
         };
-        let made = self.plan(actor, &AskPlan::Promote(ask)).await?;
+        // Whatever is in the way of a promotion is in nobody's way to compare.
+        let made = self.plan(actor, &AskPlan::Promote(ask), &GateBook::default(), None).await?;
         let Plan { rows, commit, .. } = made.planned.plan;
         let row = rows.into_iter().next().ok_or_else(|| Error::Bug("a plan without its app".into()))?;
         match row.outcome {
@@ -144,9 +155,18 @@ impl Planner {
         if self.may_see(&seen, &kept.plan, &kept.ask) { Ok(kept) } else { Err(absent()) }
     }
 
+    /// Adds the change that carries the plan out. One that is done counts only where the plan would do nothing new.
+    async fn with_change(&self, detail: PlanDetail) -> Result<PlanDetail> {
+        let change = crate::changes::of_plan(&self.db, &detail.plan.hash).await?;
+        let counts = |state: ChangeState| state.is_open() || detail.standing != Standing::Valid;
+        let change = change.filter(|(_, state)| counts(*state));
+        let change = change.map(|(id, state)| PlanChange { id: id.unsigned_abs(), state });
+        Ok(PlanDetail { change, ..detail })
+    }
+
     /// Computes a plan, and what the fleet adds to it.
     async fn make(&self, actor: &Actor, ask: AskPlan) -> Result<Kept> {
-        let mut made = self.plan(actor, &ask).await?;
+        let mut made = self.plan(actor, &ask, &self.gates.book(), None).await?;
         let snapshot = self.index.load();
         let reached = reach::reached(&snapshot, &made).await?;
         let specs = rendered::read_specs(self, &reached).await;
@@ -162,28 +182,33 @@ impl Planner {
         })
     }
 
-    /// Computes what the repository says.
-    async fn plan(&self, actor: &Actor, ask: &AskPlan) -> Result<Made> {
-        let asked = self.asked(actor, ask).await?;
-        let (mirror, head, late) =
-            self.newest(&asked.lead, asked.apps.iter().filter_map(|app| app.commit).collect()).await?;
+    /// Computes what the repository says. `own` is the plan whose own change is in nobody's way.
+    async fn plan(&self, actor: &Actor, ask: &AskPlan, book: &GateBook, own: Option<&str>) -> Result<Made> {
+        let asked = self.asked(actor, ask, book, own).await?;
+        let (mirror, head, late) = self.newest(&asked.lead, asked.commits()).await?;
         let mut made = self.plan_at(asked, mirror, head).await?;
         made.planned.plan.warnings.extend(late);
         Ok(made)
     }
 
     /// Finds what is asked for in the fleet.
-    async fn asked(&self, actor: &Actor, ask: &AskPlan) -> Result<Asked> {
+    async fn asked(&self, actor: &Actor, ask: &AskPlan, book: &GateBook, own: Option<&str>) -> Result<Asked> {
         let seen = self.index.load().seen_by(actor);
-        Ok(fleet::ask(&seen, self.repositories.order(), ask, now())?)
+        let written = match ask {
+            AskPlan::Undo(it) => written::find(&self.db, it.change).await?,
+            AskPlan::Promote(_) | AskPlan::Rollback(_) => None,
+        };
+        let in_the_way = fleet::InTheWay { book, plan: own, now: now() };
+        Ok(fleet::ask(&seen, self.repositories.order(), ask, written.as_ref(), in_the_way)?)
     }
 
     /// Computes what the repository says at a commit.
     async fn plan_at(&self, asked: Asked, mirror: MirrorPath, head: Oid) -> Result<Made> {
+        let ours = written::commits_of(&self.db, &asked.keys()).await?;
         let facts = self.repositories.book().facts_of(&asked.lead).cloned();
         let rules = Arc::new(self.repositories.rules().clone());
         let (at, question) = (mirror.clone(), asked.clone());
-        let work = move || plan_in(&at, head, &rules, facts.as_deref(), &question);
+        let work = move || plan_in(&at, head, &rules, facts.as_deref(), &question, &ours);
         let mut planned = blocking(work).await??;
         planned.plan.repository = Some(remote::shown(&asked.lead.repo_url));
         planned.plan.warnings.extend(asked.warnings.iter().cloned());
@@ -213,7 +238,7 @@ impl Planner {
 
     /// Tells whether a kept plan still holds, by computing it again.
     async fn standing(&self, actor: &Actor, kept: &Kept) -> Standing {
-        match self.plan(actor, &kept.ask).await {
+        match self.plan(actor, &kept.ask, &self.gates.book(), Some(&kept.plan.hash)).await {
             Ok(made) if made.planned.plan.hash == kept.plan.hash => Standing::Valid,
             Ok(made) => Standing::Stale { why: why_stale(&kept.plan, &made.planned.plan) },
             Err(error) => Standing::NotKnown { why: error.into_answer(actor).to_string() },
@@ -227,11 +252,18 @@ impl Planner {
             let app = fleet::find(seen, order, slug).ok();
             rank.zip(app).is_some_and(|(rank, app)| !app.rows[rank].is_empty())
         };
+        let is_hidden = |slug: &str| {
+            let (rank, key) = (fleet::rank_of(order, &plan.to).ok(), seen.apps.find(slug));
+            rank.zip(key).is_some_and(|(rank, key)| {
+                matches!(fleet::sight(seen, order, key, (rank, &plan.to)), Sight::Hidden)
+            })
+        };
         plan.rows.iter().all(|row| {
             let slug = row.slug.as_deref().unwrap_or(&row.app);
             match ask {
                 AskPlan::Promote(it) => is_there(slug, &it.from),
                 AskPlan::Rollback(it) => is_there(slug, &it.environment),
+                AskPlan::Undo(_) => !is_hidden(slug),
             }
         })
     }
@@ -241,15 +273,16 @@ impl Planner {
         let snapshot = self.index.load();
         let seen = snapshot.seen_by(actor);
         let denied = self.denied(&snapshot, actor, &kept);
-        let target = match &kept.ask {
-            AskPlan::Promote(it) => &it.to,
-            AskPlan::Rollback(it) => &it.environment,
-        };
         let order = self.repositories.order();
-        let target = order.iter().find(|it| it.name() == Some(target)).cloned();
+        let target = order.iter().find(|it| it.name() == Some(&kept.plan.to)).cloned();
+        let is_protected = target.as_ref().is_some_and(Environment::is_protected);
         let visible = |it: &model::plan::RenderedApplication| seen.row(&it.application).is_some();
         PlanDetail {
             now: now(),
+            gates: self.gates_of(&snapshot, &kept.plan, &kept.ask, Approvals::default(), &self.gates.book()),
+            typed_environment: is_protected.then(|| kept.plan.to.clone()),
+            needs_reason: is_protected || gates::asks_for_reason(&kept.plan, &kept.ask),
+            change: None,
             target: target.unwrap_or(Environment::Unknown { why: "the settings do not name it".into() }),
             touched: reach::touched(&seen, &kept.reached),
             rendered: kept.rendered.into_iter().filter(visible).collect(),
@@ -269,9 +302,14 @@ impl Planner {
         kept.plan.rows.iter().filter(|row| row.outcome == RowOutcome::Moves).find_map(|row| {
             let app = fleet::find(snapshot, order, row.slug.as_deref().unwrap_or(&row.app)).ok()?;
             match &kept.ask {
-                AskPlan::Rollback(it) => {
-                    let rank = fleet::rank_of(order, &it.environment).ok()?;
-                    app.rows[rank].iter().find_map(|row| lacks(Verb::RollBack)(row))
+                AskPlan::Rollback(_) | AskPlan::Undo(_) => {
+                    let rank = fleet::rank_of(order, &kept.plan.to).ok()?;
+                    match (&app.rows[rank][..], app.rows.iter().flatten().next()) {
+                        ([], Some(other)) => {
+                            lacks_elsewhere(snapshot, actor, Verb::RollBack, other, &kept.plan.to)
+                        }
+                        (targets, _) => targets.iter().find_map(|row| lacks(Verb::RollBack)(row)),
+                    }
                 }
                 AskPlan::Promote(it) => {
                     let (from, to) =
@@ -297,6 +335,8 @@ enum Unplanned {
     Plan(#[from] PlanError),
     #[error("how {app} is laid out in its repository is not understood: see Repositories")]
     NotUnderstood { app: String },
+    #[error("there is no change that could be undone")]
+    NoChange,
 }
 
 impl From<Unplanned> for Error {
@@ -319,11 +359,25 @@ fn plan_in(
     rules: &Rules,
     facts: Option<&Facts>,
     asked: &Asked,
+    ours: &BTreeSet<Oid>,
 ) -> Result<Planned, Unplanned> {
-    with_facts(mirror, head, rules, facts, |tree, facts, history| match &asked.ask {
-        AskPlan::Promote(ask) => promote(tree, facts, history, asked, ask),
-        AskPlan::Rollback(ask) => roll_back(tree, facts, history, asked, ask),
+    with_facts(mirror, head, rules, facts, |tree, facts, history| {
+        let on = On { tree, facts, history, ours };
+        match &asked.ask {
+            AskPlan::Promote(ask) => promote(&on, asked, ask),
+            AskPlan::Rollback(ask) => roll_back(&on, asked, ask),
+            AskPlan::Undo(_) => undo(&on, asked),
+        }
     })
+}
+
+/// What is planned on.
+struct On<'a> {
+    tree: &'a Tree<'a>,
+    facts: &'a Facts,
+    history: &'a dyn History,
+    /// The commits that the record knows as ours.
+    ours: &'a BTreeSet<Oid>,
 }
 
 /// Opens a repository at a commit, with what is found in it there. Blocks.
@@ -346,13 +400,8 @@ fn with_facts<T>(
     work(&tree, &Facts::without_history(head, rules, found), &history)
 }
 
-fn promote(
-    tree: &Tree<'_>,
-    facts: &Facts,
-    history: &dyn History,
-    asked: &Asked,
-    ask: &AskPromotion,
-) -> Result<Planned, Unplanned> {
+fn promote(on: &On<'_>, asked: &Asked, ask: &AskPromotion) -> Result<Planned, Unplanned> {
+    let On { tree, facts, history, ours } = *on;
     let apps = asked.apps.iter().map(|app| app_ask(facts, app, ask));
     Ok(plan::promote(&Promotion {
         tree,
@@ -362,16 +411,12 @@ fn promote(
         from: &ask.from,
         to: &ask.to,
         apps: apps.collect::<Result<_, Unplanned>>()?,
+        ours: Some(ours),
     })?)
 }
 
-fn roll_back(
-    tree: &Tree<'_>,
-    facts: &Facts,
-    history: &dyn History,
-    asked: &Asked,
-    ask: &AskRollback,
-) -> Result<Planned, Unplanned> {
+fn roll_back(on: &On<'_>, asked: &Asked, ask: &AskRollback) -> Result<Planned, Unplanned> {
+    let On { tree, facts, history, ours } = *on;
     let app = asked.apps.first().and_then(|app| base_path_of(facts, &app.target));
     let app = app.ok_or_else(|| Unplanned::NotUnderstood { app: ask.app.clone() })?;
     let earlier = Tree::at(tree.repository(), &ask.revision)?;
@@ -384,11 +429,26 @@ fn roll_back(
         environment: &ask.environment,
         earlier: &earlier,
         whole_path: ask.whole_path,
+        ours: Some(ours),
     })?;
     for row in &mut planned.plan.rows {
         row.slug = Some(ask.app.clone());
     }
     Ok(planned)
+}
+
+fn undo(on: &On<'_>, asked: &Asked) -> Result<Planned, Unplanned> {
+    let On { tree, facts, history, ours: _ } = *on;
+    let undo = asked.undo.as_ref().ok_or(Unplanned::NoChange)?;
+    Ok(plan::undo(&UndoAsk {
+        tree,
+        rules: &facts.rules,
+        found: &facts.found,
+        history,
+        environment: &undo.environment,
+        commit: undo.commit,
+        apps: undo.apps.clone(),
+    })?)
 }
 
 fn app_ask(facts: &Facts, app: &fleet::AskedApp, ask: &AskPromotion) -> Result<AppAsk, Unplanned> {

@@ -3,9 +3,11 @@
 mod access;
 mod audit;
 mod bare;
+mod changes;
 mod damaged;
 mod db;
 mod fuzzed;
+mod gates;
 mod history;
 mod hostile;
 mod layout;
@@ -18,5 +20,6 @@ mod policy;
 mod private_server;
 mod releases;
 mod render;
+mod rollout;
 mod saved_views;
 mod support;

@@ -1,6 +1,8 @@
 //! Plans on real repositories: what travels, what stays, and what makes no plan. R1 to R13 are the rules of promotion.
 
+mod again;
 mod breakages;
+mod expected;
 mod fields;
 mod introduce;
 mod past;

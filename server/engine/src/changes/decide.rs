@@ -21,6 +21,7 @@ use crate::{
     audit,
     db::{Moment, failed},
     fleet::index::Snapshot,
+    gates::release_of_change,
     git::trailers::one_line,
 };
 
@@ -31,7 +32,6 @@ pub(super) const EXPIRED: &str = "it expired";
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     pub(super) actor: Actor,
-    pub(super) plan_hash: String,
     pub(super) approval: Approval,
 }
 
@@ -84,10 +84,14 @@ impl Changes {
     pub(super) fn may_decide(&self, actor: &Actor, change: &Stored) -> model::AppResult<()> {
         let forbidden = |why: &str| AppError::Conflict { why: why.to_owned() };
         if actor.kind == ActorKind::Token {
-            return Err(forbidden("Approving takes a person: an API token may not. Open the change in a browser."));
+            return Err(forbidden(
+                "Approving takes a person: an API token may not. Open the change in a browser.",
+            ));
         }
         if is_same_person(actor, &change.actor) {
-            return Err(forbidden("Who asks for a change does not approve it, by no login of theirs. Ask somebody else."));
+            return Err(forbidden(
+                "Who asks for a change does not approve it, by no login of theirs. Ask somebody else.",
+            ));
         }
         authorize(&self.index.load(), actor, Verb::Approve, change)
     }
@@ -98,18 +102,23 @@ impl Changes {
             return Some(moved_on(change.standing.id, state));
         }
         if request.plan != change.plan_hash {
-            let why = "The plan changed while you read it. Look at what it does now, and decide about that.".to_owned();
+            let why = "The plan changed while you read it. Look at what it does now, and decide about that."
+                .to_owned();
             return Some(AppError::Conflict { why });
         }
         let environment = &change.environment;
-        let must_type = self.repositories.order().iter().any(|it| it.name() == Some(environment) && it.is_protected());
-        if request.verdict == Verdict::Approve && must_type && request.typed_environment.trim() != environment {
+        let must_type =
+            self.repositories.order().iter().any(|it| it.name() == Some(environment) && it.is_protected());
+        if request.verdict == Verdict::Approve && must_type && request.typed_environment.trim() != environment
+        {
             let why = format!("this is {environment}; type {environment} to confirm");
             return Some(AppError::Invalid { field: "The typed environment".into(), why });
         }
-        (request.verdict == Verdict::Decline && one_line(&request.comment).is_empty()).then(|| AppError::Invalid {
-            field: "The comment".into(),
-            why: "say in one line why it is declined".into(),
+        (request.verdict == Verdict::Decline && one_line(&request.comment).is_empty()).then(|| {
+            AppError::Invalid {
+                field: "The comment".into(),
+                why: "say in one line why it is declined".into(),
+            }
         })
     }
 
@@ -179,7 +188,7 @@ impl Changes {
         if ended.is_none() {
             return Err(moved_on(change.standing.id, change.standing.state).into());
         }
-        crate::gates::hold::release_of_change(connection, change.standing.id, "the change was declined").await?;
+        release_of_change(connection, change.standing.id, "the change was declined").await?;
         Ok(format!("You declined change {}. Nothing was written to Git.", change.standing.id))
     }
 
@@ -198,7 +207,8 @@ impl Changes {
         .await
         .map_err(failed("write an approval"))?;
         if taken.rows_affected() == 0 {
-            let why = format!("You have no approval of change {} that could be taken back.", change.standing.id);
+            let why =
+                format!("You have no approval of change {} that could be taken back.", change.standing.id);
             return Err(AppError::Conflict { why }.into());
         }
         let text = format!("{} took the approval back.", actor.name);
@@ -270,7 +280,6 @@ impl Changes {
                 .or_else(|| (is_open && expires_at < now).then(|| EXPIRED.to_owned()));
             Ok(Kept {
                 actor: row.try_get::<Json<_>, _>("actor")?.0,
-                plan_hash,
                 approval: Approval {
                     who: row.try_get("name")?,
                     verdict: if verdict == "decline" { Verdict::Decline } else { Verdict::Approve },
@@ -278,6 +287,7 @@ impl Changes {
                     at: row.try_get::<Moment, _>("at")?.0,
                     expires_at,
                     void,
+                    is_own: false,
                 },
             })
         });

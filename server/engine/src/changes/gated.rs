@@ -20,10 +20,7 @@ use crate::{
     Result,
     access::Verb,
     fleet::index::{Row, Snapshot},
-    gates::{
-        book::GateBook,
-        check::{Approvals, GateApp, GateInput, gates},
-    },
+    gates::{Approvals, GateApp, GateBook, GateInput, gates},
     plans::Ready,
 };
 
@@ -34,9 +31,14 @@ pub(super) const DROPPED_AFTER_DAYS: i64 = 7;
 pub(super) enum Admission {
     Pass,
     /// Something is in the way for now.
-    Wait { state: ChangeState, why: String },
+    Wait {
+        state: ChangeState,
+        why: String,
+    },
     /// It cannot be any more.
-    End { why: String },
+    End {
+        why: String,
+    },
 }
 
 impl Changes {
@@ -54,8 +56,13 @@ impl Changes {
             match admission {
                 Admission::Pass => {
                     let text = "All its gates pass.";
-                    store::step(&self.db, change.standing, ChangeState::Queued, NewStep { why: "", who: "", text })
-                        .await?;
+                    store::step(
+                        &self.db,
+                        change.standing,
+                        ChangeState::Queued,
+                        NewStep { why: "", who: "", text },
+                    )
+                    .await?;
                 }
                 Admission::Wait { state, why } if state != from => {
                     let step = NewStep { why: &why, who: "", text: &why };
@@ -128,7 +135,7 @@ impl Changes {
         change: &Stored,
     ) -> Result<std::result::Result<BTreeMap<String, Verified>, String>> {
         let AskPlan::Promote(ask) = &change.ask else { return Ok(Ok(BTreeMap::new())) };
-        let now = match self.planner.verified_now(&change.ask).await {
+        let now = match self.planner.verified_now(&change.ask, &change.plan_hash).await {
             Ok(now) => now,
             // What is not there now may be listed again in a moment: the gate of health says so.
             Err(error) => {
@@ -139,13 +146,17 @@ impl Changes {
         };
         let mut verified = BTreeMap::new();
         for (slug, says, commit) in now {
-            let row = change.plan.rows.iter().find(|row| {
-                row.outcome == RowOutcome::Moves && row.slug.as_deref() == Some(&slug)
-            });
+            let row = change
+                .plan
+                .rows
+                .iter()
+                .find(|row| row.outcome == RowOutcome::Moves && row.slug.as_deref() == Some(&slug));
             let Some(row) = row else { continue };
             let planned = Oid::from_str(&row.source_commit).ok();
             let moved = !ask.take_latest.contains(&slug) && commit.is_some() && commit != planned;
-            if let Some(commit) = commit.filter(|_| moved) && !self.source_holds(change, row).await {
+            if let Some(commit) = commit.filter(|_| moved)
+                && !self.source_holds(change, row).await
+            {
                 return Ok(Err(format!(
                     "{slug} runs something else in {} since it was planned, at commit {:.7}. Plan it again.",
                     change.source,
@@ -160,7 +171,7 @@ impl Changes {
     /// Whether a later commit of the source still has what the plan takes from it.
     /// Where that cannot be told now, the commit itself finds out.
     async fn source_holds(&self, change: &Stored, row: &model::plan::PlanRow) -> bool {
-        self.planner.moves_still(&change.ask, row).await.unwrap_or(true)
+        self.planner.moves_still(&change.ask, &change.plan_hash, row).await.unwrap_or(true)
     }
 
     async fn gates_with(
@@ -182,7 +193,7 @@ impl Changes {
             from: &change.source,
             to: &change.environment,
             apps: &apps.collect::<Vec<_>>(),
-            soak: self.asked_of(&change.source).soak,
+            soak: self.gates.asked(&change.source).soak,
             approvals,
             book,
             now: now(),
@@ -212,7 +223,12 @@ impl Changes {
     }
 
     /// The gates of what is asked for in this moment.
-    pub(super) async fn gates_of_draft(&self, draft: &Draft, ready: &Ready, quorum: u32) -> Result<Vec<Gate>> {
+    pub(super) async fn gates_of_draft(
+        &self,
+        draft: &Draft,
+        ready: &Ready,
+        quorum: u32,
+    ) -> Result<Vec<Gate>> {
         let book = GateBook::read(&self.db, now()).await?;
         let snapshot = self.index.load();
         let apps = draft.apps.iter().zip(&ready.apps).map(|(app, of_plan)| {
@@ -225,7 +241,7 @@ impl Changes {
             from: &ready.plan.from,
             to: &draft.environment,
             apps: &apps.collect::<Vec<_>>(),
-            soak: self.asked_of(&ready.plan.from).soak,
+            soak: self.gates.asked(&ready.plan.from).soak,
             approvals: Approvals { quorum, ..Approvals::default() },
             book: &book,
             now: now(),

@@ -61,14 +61,18 @@ impl Changes {
             let is_gone = super::authorize(&snapshot, &it.actor, Verb::Approve, &change).is_err();
             let lost = is_gone.then(|| format!("{} may not approve any more", it.approval.who));
             let void = it.approval.void.clone().or(lost.filter(|_| change.ended_at.is_none()));
-            model::change::Approval { void, ..it.approval }
+            model::change::Approval { void, is_own: it.actor.subject == actor.subject, ..it.approval }
         });
         let approvals = approvals.collect();
         self.note_look(actor, change.standing.id).await?;
         Ok(ChangeDetail {
             now: now(),
             plan: change.plan_hash.clone(),
-            repository: change.plan.repository.clone().unwrap_or_else(|| remote::shown(&change.followed.repository)),
+            repository: change
+                .plan
+                .repository
+                .clone()
+                .unwrap_or_else(|| remote::shown(&change.followed.repository)),
             branch: change.followed.revision.clone(),
             message: change.message.clone(),
             files: change.plan.files.clone(),
@@ -94,9 +98,8 @@ impl Changes {
         let total = count(visible.len());
         let people: BTreeSet<String> = visible.iter().map(|it| it.row.who.clone()).collect();
         let others: Vec<_> = visible.into_iter().map(|it| it.row).filter(|row| matches(query, row)).collect();
-        let groups = ChangeGroup::ALL.map(|group| {
-            (group, count(others.iter().filter(|row| row.state.group() == group).count()))
-        });
+        let groups = ChangeGroup::ALL
+            .map(|group| (group, count(others.iter().filter(|row| row.state.group() == group).count())));
         let mut rows: Vec<_> = others.into_iter().filter(|row| in_group(query, row)).collect();
         rows.sort_by_key(|row| (!row.state.is_open(), std::cmp::Reverse((row.asked_at, row.id))));
         let matching = count(rows.len());
@@ -113,6 +116,7 @@ impl Changes {
             per_page,
             groups: groups.to_vec(),
             people: people.into_iter().collect(),
+            environments: self.repositories.order().to_vec(),
         })
     }
 
@@ -123,6 +127,18 @@ impl Changes {
     pub async fn open(&self, actor: &Actor) -> Result<Vec<ChangeRow>> {
         let open = self.visible(actor, Which::Open).await?;
         Ok(open.into_iter().map(|it| it.row).take(ON_OVERVIEW).collect())
+    }
+
+    /// Returns how many open changes the actor may see, and how many wait for their decision.
+    ///
+    /// # Errors
+    /// A database that does not answer.
+    pub async fn counts(&self, actor: &Actor) -> Result<(u32, u32)> {
+        // Mostly there are none, and then nothing is asked.
+        if !self.gates.book().has_changes() {
+            return Ok((0, 0));
+        }
+        Ok((count(self.visible(actor, Which::Open).await?.len()), self.waiting_count(actor).await?))
     }
 
     /// Returns the changes that the actor may see, the newest first.
@@ -229,7 +245,9 @@ impl Changes {
 
     fn environment(&self, name: &str) -> Environment {
         let known = self.repositories.order().iter().find(|it| it.name() == Some(name)).cloned();
-        known.unwrap_or_else(|| Environment::Unknown { why: format!("the settings do not name {name} any more") })
+        known.unwrap_or_else(|| Environment::Unknown {
+            why: format!("the settings do not name {name} any more"),
+        })
     }
 
     /// Returns what happened to a change, since a moment where one is given.
@@ -273,7 +291,9 @@ impl Changes {
             };
             let healthy_at = row.try_get::<Option<Moment>, _>("healthy_at")?.map(|it| it.0);
             let known = snapshot.row(&id);
-            let took = healthy_at.zip(change.pushed_at).map(|(healthy, pushed)| (healthy.0 - pushed.0).max(0) / 1000);
+            let took = healthy_at
+                .zip(change.pushed_at)
+                .map(|(healthy, pushed)| (healthy.0 - pushed.0).max(0) / 1000);
             Ok(Rollout {
                 cluster: row.try_get("cluster")?,
                 stage: stage_of(row.try_get("stage")?),
@@ -346,15 +366,16 @@ fn look_kind(actor: &Actor) -> &'static str {
 fn snapshot_seen<'a>(snapshot: &'a Snapshot, actor: &'a Actor) -> impl Fn(&ApplicationId) -> bool + 'a {
     move |id| {
         // One that is gone was seen with the change.
-        snapshot.row(id).is_none_or(|row| {
-            snapshot.rights.allows(actor, Verb::Get, &snapshot.object_of(row))
-        })
+        snapshot.row(id).is_none_or(|row| snapshot.rights.allows(actor, Verb::Get, &snapshot.object_of(row)))
     }
 }
 
 fn undo_of(snapshot: &Snapshot, actor: &Actor, change: &Stored) -> Option<May> {
     let can_be = change.commit.is_some()
-        && !matches!(change.standing.state, ChangeState::Failed | ChangeState::Superseded | ChangeState::RolledBack)
+        && !matches!(
+            change.standing.state,
+            ChangeState::Failed | ChangeState::Superseded | ChangeState::RolledBack
+        )
         && change.apps.iter().any(|app| app.by_change.is_none());
     can_be.then(|| may(super::authorize(snapshot, actor, Verb::RollBack, change)))
 }
@@ -405,8 +426,7 @@ fn in_group(query: &ListChanges, row: &ChangeRow) -> bool {
 fn has(row: &ChangeRow, word: &str) -> bool {
     let in_text = |text: &str| text.to_lowercase().contains(word);
     let in_app = |app: &ChangeApp| {
-        in_text(&app.name)
-            || [&app.before, &app.after].into_iter().flatten().any(|version| in_text(version))
+        in_text(&app.name) || [&app.before, &app.after].into_iter().flatten().any(|version| in_text(version))
     };
     row.id.to_string() == word.trim_start_matches('#')
         || in_text(&row.title)

@@ -22,9 +22,9 @@ use crate::{
     audit::{self, Context, Entry, Intent},
     db::failed,
     fleet::index::{Row, Snapshot},
-    gates::hold::{NewHold, place_in},
+    gates::{NewHold, place_in, release_of_change},
     git::trailers::one_line,
-    plans::{Ready, ReadyApp},
+    plans::{Ready, ReadyApp, asks_for_reason},
     repositories::{blocking, followed_by},
 };
 
@@ -44,7 +44,9 @@ impl Changes {
         }
         let ready = match (self.planner.ready(actor, &request.plan).await, known) {
             // It is done, and nothing would change now. Else it is a new one: what was written is gone again.
-            (Err(Error::Answer(AppError::Conflict { .. })), Some((id, state))) => return Ok(existing(id, state)),
+            (Err(Error::Answer(AppError::Conflict { .. })), Some((id, state))) => {
+                return Ok(existing(id, state));
+            }
             (ready, _) => ready?,
         };
         let snapshot = self.index.load();
@@ -76,7 +78,7 @@ impl Changes {
             let why = format!("this is {0}; type {0} to confirm", draft.environment);
             return Ok(Err(AppError::Invalid { field: "The typed environment".into(), why }));
         }
-        if needs_reason(protected, &ready.plan, &ready.ask) && one_line(&request.reason).is_empty() {
+        if (protected || asks_for_reason(&ready.plan, &ready.ask)) && one_line(&request.reason).is_empty() {
             let why = "say why in one line: it stands in the record and in the commit".to_owned();
             return Ok(Err(AppError::Invalid { field: "The reason".into(), why }));
         }
@@ -111,7 +113,7 @@ impl Changes {
         ready: &Ready,
         request: &StartChange,
     ) -> Result<Started> {
-        let asked = self.asked_of(&draft.environment);
+        let asked = self.gates.asked(&draft.environment);
         let quorum = if ready.plan.kind == PlanKind::Rollback { 0 } else { asked.approvals };
         let gates = self.gates_of_draft(draft, ready, quorum).await?;
         let in_the_way = gates.iter().find(|gate| !gate.passed);
@@ -186,7 +188,9 @@ impl Changes {
         }
         let Some(first) = changes.first() else {
             // It ended in this very moment.
-            return Err(AppError::Conflict { why: "Somebody else was at the same apps; try again.".into() }.into());
+            return Err(
+                AppError::Conflict { why: "Somebody else was at the same apps; try again.".into() }.into()
+            );
         };
         let why = format!(
             "Change {} by {} brings a part of these apps there already ({}). Follow it, or leave them out.",
@@ -206,6 +210,7 @@ impl Changes {
     ) -> Result<()> {
         for app in &draft.apps {
             let hold = NewHold {
+                actor,
                 app_key: &app.app_key,
                 name: &app.name,
                 slug: &app.slug,
@@ -215,10 +220,10 @@ impl Changes {
                 environment: &draft.environment,
                 version: app.after.as_deref(),
                 reason,
-                owner: actor,
                 lasts,
                 change: Some(standing.id),
-                followed: &draft.followed,
+                repository: &draft.followed.repository,
+                revision: &draft.followed.revision,
                 expected: &app.expected,
             };
             place_in(tx, hold).await?;
@@ -286,12 +291,6 @@ pub(super) async fn superseded(
         .await
         .map_err(failed("write a change"))?;
     Ok(())
-}
-
-/// Whether a reason has to be given.
-pub(crate) fn needs_reason(protected: bool, plan: &Plan, ask: &AskPlan) -> bool {
-    let unverified = matches!(ask, AskPlan::Promote(it) if !it.take_latest.is_empty());
-    protected || unverified || plan.kind == PlanKind::Rollback
 }
 
 fn existing(id: i64, state: ChangeState) -> Started {
@@ -374,7 +373,11 @@ impl Draft {
         };
         let intent = Intent {
             verb,
-            object: format!("{} in {}", apps.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", "), self.environment),
+            object: format!(
+                "{} in {}",
+                apps.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", "),
+                self.environment
+            ),
             environment: Some(self.environment.clone()),
             details: json!({
                 "plan": request.plan, "from": ready.plan.from, "to": ready.plan.to, "reason": one_line(&request.reason),
@@ -446,17 +449,25 @@ impl Changes {
             return Err(answer.into());
         }
         if !change.standing.state.is_before_commit() {
-            return Err(super::refuse(&self.db, actor, entry, moved_on(change.standing.id, change.standing.state)).await?);
+            return Err(super::refuse(
+                &self.db,
+                actor,
+                entry,
+                moved_on(change.standing.id, change.standing.state),
+            )
+            .await?);
         }
         let mut tx = self.db.begin().await?;
         let text = format!("Cancelled by {}.", actor.name);
         let step = NewStep { why: "", who: &actor.name, text: &text };
         if store::step_in(&mut tx, change.standing, ChangeState::Cancelled, step).await?.is_none() {
             drop(tx);
-            let now = store::read(&self.db, change.standing.id).await?.map_or(change.standing.state, |it| it.standing.state);
+            let now = store::read(&self.db, change.standing.id)
+                .await?
+                .map_or(change.standing.state, |it| it.standing.state);
             return Err(super::refuse(&self.db, actor, entry, moved_on(change.standing.id, now)).await?);
         }
-        crate::gates::hold::release_of_change(&mut tx, change.standing.id, "the rollback was cancelled").await?;
+        release_of_change(&mut tx, change.standing.id, "the rollback was cancelled").await?;
         let id = audit::record_in(&mut tx, actor, entry, audit::Outcome::succeeded()).await?;
         tx.commit().await.map_err(failed("cancel a change"))?;
         let sentence = format!("Change {number} is cancelled. Nothing was written to Git.");

@@ -32,7 +32,7 @@ const WRITE: &str = "write a change";
 
 /// Where a change stands: what the next step follows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Standing {
+pub(crate) struct Standing {
     pub id: i64,
     pub version: i64,
     pub state: ChangeState,
@@ -40,7 +40,7 @@ pub struct Standing {
 
 /// What is said of a step.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NewStep<'a> {
+pub(crate) struct NewStep<'a> {
     /// What is waited for, or why it ended so: stands beside the state.
     pub why: &'a str,
     /// Who did it; empty for Quarterdeck itself.
@@ -51,14 +51,14 @@ pub struct NewStep<'a> {
 
 /// Whose credentials open the repository: an Application of this project.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Reader {
+pub(crate) struct Reader {
     pub control_plane: String,
     pub project: String,
 }
 
 /// A change as it is kept.
 #[derive(Clone, Debug)]
-pub struct Stored {
+pub(crate) struct Stored {
     pub standing: Standing,
     pub token: Uuid,
     pub kind: PlanKind,
@@ -81,14 +81,12 @@ pub struct Stored {
     pub reason: String,
     pub quorum: u32,
     pub soak_seconds: u32,
-    pub undoes: Option<i64>,
     pub by_change: Option<i64>,
     pub gates: Option<Vec<Gate>>,
     pub tries: u32,
     pub asked_at: Timestamp,
     pub since: Timestamp,
     pub pushed_at: Option<Timestamp>,
-    pub healthy_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub apps: Vec<StoredApp>,
     pub applications: Vec<StoredApplication>,
@@ -96,7 +94,7 @@ pub struct Stored {
 
 /// An app of a change.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct StoredApp {
+pub(crate) struct StoredApp {
     pub app_key: String,
     pub base_path: String,
     pub name: String,
@@ -113,7 +111,7 @@ pub struct StoredApp {
 
 /// An Application of a change.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct StoredApplication {
+pub(crate) struct StoredApplication {
     /// Of the app that it belongs to.
     pub position: usize,
     pub id: ApplicationId,
@@ -162,7 +160,7 @@ pub(crate) fn system() -> Actor {
 ///
 /// # Errors
 /// A database that does not answer.
-pub async fn step(
+pub(crate) async fn step(
     db: &Db,
     change: Standing,
     to: ChangeState,
@@ -424,7 +422,10 @@ pub(super) async fn replan_in(
             .bind(&plan.hash)
             .execute(&mut *connection)
             .await?;
-        sqlx::query("DELETE FROM change_files WHERE change = $1").bind(change).execute(&mut *connection).await?;
+        sqlx::query("DELETE FROM change_files WHERE change = $1")
+            .bind(change)
+            .execute(&mut *connection)
+            .await?;
         insert_files(connection, change, files).await?;
         for (position, expected) in expected.iter().enumerate() {
             sqlx::query("UPDATE change_apps SET expected = $3 WHERE change = $1 AND position = $2")
@@ -440,7 +441,7 @@ pub(super) async fn replan_in(
 }
 
 /// Returns a change; none where there is none with this number.
-pub async fn read(db: &Db, id: i64) -> Result<Option<Stored>> {
+pub(crate) async fn read(db: &Db, id: i64) -> Result<Option<Stored>> {
     Ok(read_where(db, "id = $1", &[id]).await?.pop())
 }
 
@@ -450,7 +451,7 @@ pub(super) async fn read_all(db: &Db, ids: &[i64]) -> Result<Vec<Stored>> {
 }
 
 /// Returns the changes in some states, the oldest first.
-pub async fn in_states(db: &Db, states: &[ChangeState]) -> Result<Vec<Stored>> {
+pub(crate) async fn in_states(db: &Db, states: &[ChangeState]) -> Result<Vec<Stored>> {
     let words: Vec<String> = states.iter().map(|it| it.word().to_owned()).collect();
     read_where(db, "ended_at IS NULL AND state = ANY($1)", &[words]).await
 }
@@ -526,11 +527,13 @@ pub(crate) async fn of_plan(db: &Db, hash: &str) -> Result<Option<(i64, ChangeSt
 
 /// Returns the active changes that have one of these keys.
 pub(super) async fn of_keys(db: &Db, keys: &[String]) -> Result<Vec<i64>> {
-    sqlx::query_scalar("SELECT DISTINCT change FROM change_apps WHERE is_active AND key = ANY($1) ORDER BY change")
-        .bind(keys)
-        .fetch_all(db.pool())
-        .await
-        .map_err(failed(READ))
+    sqlx::query_scalar(
+        "SELECT DISTINCT change FROM change_apps WHERE is_active AND key = ANY($1) ORDER BY change",
+    )
+    .bind(keys)
+    .fetch_all(db.pool())
+    .await
+    .map_err(failed(READ))
 }
 
 async fn read_where<T>(db: &Db, condition: &'static str, values: &[T; 1]) -> Result<Vec<Stored>>
@@ -643,14 +646,12 @@ fn stored(row: &PgRow) -> std::result::Result<Stored, sqlx::Error> {
         reason: row.try_get("reason")?,
         quorum: count("quorum")?,
         soak_seconds: count("soak_seconds")?,
-        undoes: row.try_get("undoes")?,
         by_change: row.try_get("by_change")?,
         gates: row.try_get::<Option<Json<_>>, _>("gates")?.map(|it| it.0),
         tries: count("tries")?,
         asked_at: at("asked_at")?,
         since: at("since")?,
         pushed_at: moment("pushed_at")?,
-        healthy_at: moment("healthy_at")?,
         ended_at: moment("ended_at")?,
         apps: Vec::new(),
         applications: Vec::new(),
@@ -692,14 +693,13 @@ impl Stored {
     }
 
     /// Returns the change's number as the contract has it.
-    pub fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.standing.id.unsigned_abs()
     }
 }
 
 /// A number of the contract as the database has it.
 pub(super) fn id_of(number: u64) -> Result<i64> {
-    i64::try_from(number).map_err(|_| {
-        Error::Answer(model::AppError::NotFound { what: format!("Change {number}") })
-    })
+    i64::try_from(number)
+        .map_err(|_| Error::Answer(model::AppError::NotFound { what: format!("Change {number}") }))
 }

@@ -17,19 +17,20 @@ use tokio::time::MissedTickBehavior;
 use super::{
     Changes,
     gated::Admission,
+    repository_of,
     store::{self, NewStep, Standing, Stored},
 };
 use crate::{
-    Error, Result,
+    Result,
     db::{failed, release_lease, take_lease},
-    fleet::index::Row,
+    gates::release_of_change,
     git::{
         mirror::{MirrorError, MirrorPath, PushError, Repo},
         plan::{PlannedFile, same_files, same_moves},
-        tree::Tree,
         trailers::{Act, Trailers},
+        tree::Tree,
     },
-    repositories::{Followed, blocking, followed_by, repo_of},
+    repositories::{Followed, blocking},
 };
 
 /// How many changes one push brings at most.
@@ -93,16 +94,16 @@ impl Changes {
         let name = lease_of(followed);
         let mut beat = tokio::time::interval(self.lease / 3);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let drained = {
-            let work = self.drain(followed);
-            tokio::pin!(work);
+        // Beside the work, which goes on meanwhile. Where the database does not answer, the work itself finds out.
+        let heart = async {
             loop {
-                tokio::select! {
-                    done = &mut work => break done,
-                    // Where the database does not answer, the work itself finds out.
-                    _ = beat.tick() => drop(take_lease(&self.db, &name, &self.holder, self.lease).await),
-                }
+                beat.tick().await;
+                drop(take_lease(&self.db, &name, &self.holder, self.lease).await);
             }
+        };
+        let drained = tokio::select! {
+            drained = self.drain(followed) => drained,
+            never = heart => never,
         };
         release_lease(&self.db, &name, &self.holder).await?;
         // What was queued in between.
@@ -155,14 +156,15 @@ impl Changes {
         if let Some(why) = queue.iter().find_map(|change| self.not_known_yet(change)) {
             return Ok(Round::Silent(why));
         }
-        let Some(lead) = self.lead_of(followed, &queue) else {
-            return Ok(Round::Silent("No Application follows this branch any more, so nobody's credentials open it.".into()));
+        let Some(repo) = self.opened_by(followed, &queue) else {
+            let why = "No Application follows this branch any more, so nobody's credentials open it.";
+            return Ok(Round::Silent(why.into()));
         };
-        let repo = repo_of(&lead);
         let (mirror, branch, head) = match self.fetched(&repo, followed, max_age).await {
             Ok(Some(fetched)) => fetched,
             Ok(None) => {
-                let why = format!("{} is no branch any more: nothing can be pushed to it.", followed.revision);
+                let why =
+                    format!("{} is no branch any more: nothing can be pushed to it.", followed.revision);
                 for change in &queue {
                     self.end(change.standing, &why).await?;
                 }
@@ -230,16 +232,9 @@ impl Changes {
     }
 
     /// Whoever asked for the first of them gives the credentials.
-    fn lead_of(&self, followed: &Followed, queue: &[Stored]) -> Option<Arc<Row>> {
+    fn opened_by(&self, followed: &Followed, queue: &[Stored]) -> Option<Repo> {
         let snapshot = self.index.load();
-        let of = |change: &Stored| {
-            snapshot.rows.iter().find(|row| {
-                row.id.control_plane == change.reader.control_plane
-                    && row.project == change.reader.project
-                    && followed_by(row).as_ref() == Some(followed)
-            })
-        };
-        queue.iter().find_map(of).cloned()
+        queue.iter().find_map(|change| repository_of(&snapshot, &change.reader, followed))
     }
 
     /// Finds what is on the branch already: a push whose answer was lost, or a program that died after it.
@@ -282,7 +277,11 @@ impl Changes {
         let mut taken = Vec::new();
         for mut change in admitted {
             if change.standing.state == ChangeState::Queued {
-                let step = NewStep { why: "", who: "", text: "Taken from the queue: its gates and the asker's rights hold." };
+                let step = NewStep {
+                    why: "",
+                    who: "",
+                    text: "Taken from the queue: its gates and the asker's rights hold.",
+                };
                 let Some(standing) =
                     store::step_in(&mut tx, change.standing, ChangeState::Committing, step).await?
                 else {
@@ -299,7 +298,8 @@ impl Changes {
     async fn with_files(&self, changes: Vec<Stored>) -> Result<Vec<Ready>> {
         let ids: Vec<_> = changes.iter().map(|it| it.standing.id).collect();
         let mut files = store::files_of(&self.db, &ids).await?;
-        let ready = |change: Stored| Ready { files: files.remove(&change.standing.id).unwrap_or_default(), change };
+        let ready =
+            |change: Stored| Ready { files: files.remove(&change.standing.id).unwrap_or_default(), change };
         Ok(changes.into_iter().map(ready).collect())
     }
 
@@ -341,7 +341,7 @@ impl Changes {
     /// and with approvals only if nothing at all is different.
     async fn plan_again(&self, mirror: &MirrorPath, tip: Oid, ready: &mut Ready) -> Result<bool> {
         let change = &mut ready.change;
-        let again = self.planner.again(&store::system(), &change.ask, mirror, tip).await;
+        let again = self.planner.again(&change.ask, &change.plan_hash, mirror, tip).await;
         let again = match again.map_err(|error| error.into_answer(&store::system()).to_string()) {
             Ok(again) => match same_moves(&change.plan, &again.plan) {
                 Ok(()) => again,
@@ -354,7 +354,8 @@ impl Changes {
         store::replan_in(&mut tx, change.standing.id, &again.plan, &again.files, &expected).await?;
         let is_approved = change.quorum > 0 && again.plan.hash != change.plan_hash;
         if is_approved {
-            self.void_approvals(&mut tx, change.standing.id, "the plan changed: others changed its files").await?;
+            self.void_approvals(&mut tx, change.standing.id, "the plan changed: others changed its files")
+                .await?;
             let text = "Others changed its files, so its plan has another difference now: it has to be approved anew.";
             let step = NewStep { why: "the plan changed", who: "", text };
             store::step_in(&mut tx, change.standing, ChangeState::AwaitingApproval, step).await?;
@@ -372,7 +373,11 @@ impl Changes {
 
     async fn ask_person(&self, change: Standing, why: &str) -> Result<bool> {
         let why = why.trim_end_matches('.');
-        self.end(change, &format!("What it read has changed: {why}. Plan it again, and look at what it would do now.")).await?;
+        self.end(
+            change,
+            &format!("What it read has changed: {why}. Plan it again, and look at what it would do now."),
+        )
+        .await?;
         Ok(false)
     }
 
@@ -408,7 +413,8 @@ impl Changes {
             };
             let text = format!("{:.7} on {branch}{tries}.", it.commit.to_string());
             let step = NewStep { why: "", who: "", text: &text };
-            let Some(_) = store::step_in(&mut tx, it.change.standing, ChangeState::Pushed, step).await? else {
+            let Some(_) = store::step_in(&mut tx, it.change.standing, ChangeState::Pushed, step).await?
+            else {
                 continue;
             };
             sqlx::query(
@@ -435,7 +441,7 @@ impl Changes {
         let mut tx = self.db.begin().await?;
         let step = NewStep { why, who: "", text: why };
         if store::step_in(&mut tx, change, ChangeState::Failed, step).await?.is_some() {
-            crate::gates::hold::release_of_change(&mut tx, change.id, "the rollback failed").await?;
+            release_of_change(&mut tx, change.id, "the rollback failed").await?;
         }
         tx.commit().await.map_err(failed("write a change"))
     }
@@ -447,7 +453,9 @@ impl Changes {
 
     async fn give_up(&self, id: i64, why: &str) -> Result<()> {
         match store::read(&self.db, id).await? {
-            Some(change) if change.standing.state == ChangeState::Committing => self.end(change.standing, why).await,
+            Some(change) if change.standing.state == ChangeState::Committing => {
+                self.end(change.standing, why).await
+            }
             _ => Ok(()),
         }
     }
@@ -480,7 +488,11 @@ pub(super) struct Older {
 impl Changes {
     /// Finds for each change the apps of older ones that it replaces: of a rollback, all that came after what it goes back
     /// to; of a promotion, those that are still on their way.
-    async fn older_of(&self, mirror: &MirrorPath, committed: &[Committed]) -> Result<BTreeMap<i64, Vec<Older>>> {
+    async fn older_of(
+        &self,
+        mirror: &MirrorPath,
+        committed: &[Committed],
+    ) -> Result<BTreeMap<i64, Vec<Older>>> {
         let mut all = BTreeMap::new();
         for it in committed {
             let change = &it.change;
@@ -510,7 +522,9 @@ impl Changes {
                     back_to == commit || repository.graph_descendant_of(back_to, commit).unwrap_or(false)
                 };
                 let undone = rows.into_iter().filter(|(_, _, commit)| !is_kept(commit));
-                Ok::<_, MirrorError>(undone.map(|(change, position, _)| Older { change, position }).collect::<Vec<_>>())
+                Ok::<_, MirrorError>(
+                    undone.map(|(change, position, _)| Older { change, position }).collect::<Vec<_>>(),
+                )
             });
             all.insert(change.standing.id, undone.await??);
         }
@@ -663,7 +677,9 @@ fn subject_of(change: &Stored) -> String {
         _ => String::new(),
     };
     match change.kind {
-        model::plan::PlanKind::Rollback if version.is_empty() => format!("{} in {}", change.title, change.environment),
+        model::plan::PlanKind::Rollback if version.is_empty() => {
+            format!("{} in {}", change.title, change.environment)
+        }
         model::plan::PlanKind::Rollback => format!("{} in {} to{version}", change.title, change.environment),
         _ => format!("{}{version} to {}", change.title, change.environment),
     }
@@ -691,4 +707,3 @@ impl Drop for Place {
         self.0.lock().remove(&self.1);
     }
 }
-

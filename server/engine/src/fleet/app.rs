@@ -9,7 +9,7 @@ use model::{
 
 use super::{
     index::{Row, Snapshot},
-    matrix::{Gathered, ReleaseBook},
+    matrix::{Books, Gathered},
     view::{self, application_row},
 };
 use crate::{
@@ -29,7 +29,7 @@ pub fn app_detail(
     snapshot: &Snapshot,
     actor: &Actor,
     order: &[Environment],
-    book: &dyn ReleaseBook,
+    books: Books<'_>,
     app: &Gathered<'_>,
     told: Told,
     now: Timestamp,
@@ -40,7 +40,7 @@ pub fn app_detail(
     let why = first.map_or_else(String::new, |row| {
         row.identity.reason.sentence(repository.as_deref().unwrap_or_default(), base_path.as_deref())
     });
-    let cells = app.cells(snapshot, book, now);
+    let cells = app.cells(snapshot, books, now);
     let environments = cells.into_iter().enumerate().map(|(rank, cell)| AppEnvironment {
         environment: order[rank].name().unwrap_or_default().to_owned(),
         rank: tag_of(&order[rank]),
@@ -69,19 +69,19 @@ pub fn cell_detail(
     snapshot: &Snapshot,
     actor: &Actor,
     order: &[Environment],
-    book: &dyn ReleaseBook,
+    books: Books<'_>,
     app: &Gathered<'_>,
     id: CellId,
     now: Timestamp,
 ) -> Option<CellDetail> {
     let rank = order.iter().position(|it| it.name() == Some(&id.environment))?;
-    let cell = app.cells(snapshot, book, now).swap_remove(rank)?;
+    let cell = app.cells(snapshot, books, now).swap_remove(rank)?;
     Some(CellDetail {
         now,
         name: app.name.to_owned(),
         environment: order[rank].clone(),
         cell,
-        release: app.rows[rank].first().and_then(|row| book.release_of(row)),
+        release: app.rows[rank].first().and_then(|row| books.releases.release_of(row)),
         acts: acts(snapshot, actor, order, app, rank),
         applications: app.rows[rank].iter().map(|row| application_row(snapshot, row, now)).collect(),
         id,
@@ -137,6 +137,17 @@ fn next_step(
 /// What the actor lacks to bring an app to an environment that it is not in: the right on an Application that would be
 /// named as the one here, with the other environment.
 pub fn lacks_to_introduce(snapshot: &Snapshot, actor: &Actor, source: &Row, to: &str) -> Option<String> {
+    lacks_elsewhere(snapshot, actor, Verb::Promote, source, to)
+}
+
+/// What the actor lacks to act on an app in an environment that has no Application of it.
+pub fn lacks_elsewhere(
+    snapshot: &Snapshot,
+    actor: &Actor,
+    verb: Verb,
+    source: &Row,
+    to: &str,
+) -> Option<String> {
     let here = source.environment.name().unwrap_or_default();
     let id = ApplicationId { name: source.id.name.replace(here, to), ..source.id.clone() };
     let home = snapshot.planes.get(&id.control_plane).map(|plane| plane.namespace.as_str());
@@ -147,7 +158,7 @@ pub fn lacks_to_introduce(snapshot: &Snapshot, actor: &Actor, source: &Row, to: 
         app: &source.app,
         home: home.unwrap_or_default(),
     };
-    snapshot.rights.lacks(actor, Verb::Promote, &object)
+    snapshot.rights.lacks(actor, verb, &object)
 }
 
 fn tag_of(environment: &Environment) -> u8 {

@@ -25,7 +25,9 @@ pub struct SigningKey(PrivateKey);
 /// Why there is no commit.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    #[error("the key that signs commits cannot be used: {0}; give a private key of OpenSSH without a passphrase")]
+    #[error(
+        "the key that signs commits cannot be used: {0}; give a private key of OpenSSH without a passphrase"
+    )]
     Key(#[source] ssh_key::Error),
     #[error("the commit cannot be signed: {0}")]
     Signature(#[source] ssh_key::Error),

@@ -27,6 +27,7 @@ pub(in crate::git) mod words;
 use std::collections::BTreeMap;
 
 use model::repository::{FoundApp, NotUnderstood};
+use serde::{Deserialize, Serialize};
 
 use self::{shelf::Shelf, sketch::Sketch, words::Words};
 use super::{
@@ -105,7 +106,8 @@ pub struct Carrier {
 }
 
 /// What of a file travels.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum What {
     /// The `images` of a kustomization.
     Images,

@@ -4,8 +4,10 @@
 //! (rules R1 and R4): the `images` of a kustomization, and what layouts and rules name beyond. Everything else that differs
 //! stays and is told. Files are edited to the byte and each edit is proven (R6): what cannot be proven makes no plan.
 
+mod again;
 mod asked;
 mod carried;
+mod expected;
 mod files;
 mod hash;
 mod history;
@@ -20,6 +22,7 @@ mod row;
 mod states;
 mod stays;
 mod touches;
+mod undo;
 
 use std::collections::BTreeMap;
 
@@ -27,12 +30,15 @@ use model::plan::{CommitRef, Plan};
 
 use super::{edit::EditError, layout::LayoutError, tree::TreeError};
 
+pub use again::{PlannedFile, same_files, same_moves};
+pub use expected::{Expected, holds, state_now};
 pub use files::Write;
 pub use history::{Commits, History, HistoryError, Walk};
 pub use overrides::{Moved, useless_override};
 pub use promotion::{AppAsk, Promotion, promote};
 pub use rollback::{RollbackAsk, rollback};
 pub use states::{Earlier, StatesAsk, earlier_states};
+pub use undo::{UndoApp, UndoAsk, undo};
 
 /// A plan, and what only those need who carry it out or look further.
 #[derive(Clone, Debug)]
@@ -42,6 +48,8 @@ pub struct Planned {
     pub writes: BTreeMap<String, Write>,
     /// What each row moves, in the order of the rows: what overrides are looked up by.
     pub moved: Vec<Moved>,
+    /// What the target holds once the plan is written, row by row; nothing of a row that does not move.
+    pub expected: Vec<Vec<Expected>>,
 }
 
 /// Why there is no plan.
@@ -79,6 +87,11 @@ pub enum PlanError {
         named(commits)
     )]
     TouchedByOthers { app: String, environment: String, commits: Vec<CommitRef> },
+    #[error(
+        "{app} in {environment} is not as the change left it: {field} was changed by {by} since, which would be lost; roll \
+         it back to a state of your choice instead"
+    )]
+    ChangedSince { app: String, environment: String, field: String, by: String },
     #[error("what was touched since cannot be told: {0}; restore the promoted fields alone")]
     History(#[from] HistoryError),
     #[error("{app} cannot be introduced to {to}: {why}")]

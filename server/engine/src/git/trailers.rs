@@ -1,8 +1,8 @@
 //! The last lines of the messages of our commits (rule R17): by them a commit is known as ours, and for what it stands.
 //!
 //! What people write becomes one line before it gets there, so that nobody writes a trailer through it (attack case A27).
-//! Trailers say what a commit claims to be. Whether that is so, the record knows; a plan only learns from them which
-//! values were there by agreement.
+//! Trailers say what a commit claims to be, for anybody who can push can write them. Whether that is so, the record
+//! knows, and the token, which nobody else knew before the push.
 
 use std::fmt::Write as _;
 
@@ -21,8 +21,10 @@ pub enum Act {
 /// What the last paragraph of our commits says.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Trailers {
-    /// The id of the change.
+    /// The number of the change.
     pub change: String,
+    /// Nobody but us knows it before the push, so by it a commit is found again; empty where a commit has none.
+    pub token: String,
     pub act: Act,
     /// The base paths of the apps.
     pub apps: Vec<String>,
@@ -66,6 +68,9 @@ impl Trailers {
             let _ = writeln!(text, "{key}: {}", one_line(value));
         };
         line("Quarterdeck-Change", &self.change);
+        if !self.token.is_empty() {
+            line("Quarterdeck-Token", &self.token);
+        }
         line("Quarterdeck-Act", self.act.word());
         self.apps.iter().for_each(|app| line("Quarterdeck-App", shown_path(app)));
         line("Quarterdeck-From", &self.from);
@@ -105,11 +110,17 @@ fn shown_path(base_path: &str) -> &str {
 #[derive(Default)]
 struct Reader {
     found: Trailers,
-    once: [Option<String>; 5],
+    once: [Option<String>; 6],
 }
 
-const ONCE: [&str; 5] =
-    ["Quarterdeck-Change", "Quarterdeck-Act", "Quarterdeck-From", "Quarterdeck-To", "Promoted-By"];
+const ONCE: [&str; 6] = [
+    "Quarterdeck-Change",
+    "Quarterdeck-Token",
+    "Quarterdeck-Act",
+    "Quarterdeck-From",
+    "Quarterdeck-To",
+    "Promoted-By",
+];
 
 impl Reader {
     fn line(&mut self, line: &str) -> Option<()> {
@@ -133,10 +144,11 @@ impl Reader {
     }
 
     fn finish(self) -> Option<Trailers> {
-        let [change, act, from, to, promoted_by] = self.once;
+        let [change, token, act, from, to, promoted_by] = self.once;
         let act = act?;
         let act = Act::ALL.into_iter().find(|it| it.word() == act)?;
-        let found = Trailers { change: change?, act, from: from?, to: to?, promoted_by, ..self.found };
+        let (change, token) = (change?, token.unwrap_or_default());
+        let found = Trailers { change, token, act, from: from?, to: to?, promoted_by, ..self.found };
         (!found.apps.is_empty()).then_some(found)
     }
 }

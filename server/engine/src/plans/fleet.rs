@@ -6,16 +6,19 @@ use git2::Oid;
 use model::{
     AppError, AppResult, Timestamp,
     apps::CellState,
-    plan::{AskPlan, AskPromotion, AskRollback, Verified},
+    plan::{AskPlan, AskPromotion, AskRollback, AskUndo, Verified},
     status::{Environment, Sync},
 };
 
+use super::written::{Written, WrittenApp};
 use crate::{
     fleet::{
         index::{Row, Snapshot},
         matrix::{self, Gathered, state_of},
         view,
     },
+    gates::GateBook,
+    git::{plan::UndoApp, remote},
     repositories::followed_by,
 };
 
@@ -28,6 +31,41 @@ pub(super) struct Asked {
     pub(super) apps: Vec<AskedApp>,
     /// What a person should know of the way that is asked for.
     pub(super) warnings: Vec<String>,
+    /// Of an undo: what is taken back.
+    pub(super) undo: Option<Undo>,
+}
+
+impl Asked {
+    /// Returns the apps, as the fleet knows them.
+    pub(super) fn keys(&self) -> Vec<String> {
+        let rows = self.apps.iter().filter_map(|app| app.target.iter().chain(&app.source).next());
+        rows.map(|row| row.identity.key.to_string()).collect()
+    }
+
+    /// Returns the commits that are read.
+    pub(super) fn commits(&self) -> Vec<Oid> {
+        let undone = self.undo.iter().map(|it| it.commit);
+        self.apps.iter().filter_map(|app| app.commit).chain(undone).collect()
+    }
+}
+
+/// What a change wrote.
+#[derive(Clone, Debug)]
+pub(super) struct Undo {
+    /// Its commit.
+    pub(super) commit: Oid,
+    pub(super) environment: String,
+    /// In the order of the apps that are asked for.
+    pub(super) apps: Vec<UndoApp>,
+}
+
+/// How an actor sees an app in an environment.
+pub(super) enum Sight<'a> {
+    /// There, or, where it is not in the environment at all, elsewhere.
+    Seen(Gathered<'a>),
+    /// Argo CD does not tell of it any more.
+    Gone,
+    Hidden,
 }
 
 /// An app of what is asked for.
@@ -46,14 +84,30 @@ pub(super) struct AskedApp {
     pub(super) skip: Option<String>,
 }
 
-/// Finds what is asked for among what the actor may see.
+/// What people put in the way.
+#[derive(Clone, Copy)]
+pub(super) struct InTheWay<'a> {
+    pub(super) book: &'a GateBook,
+    /// The plan whose own change is in nobody's way.
+    pub(super) plan: Option<&'a str>,
+    pub(super) now: Timestamp,
+}
+
+/// Finds what is asked for among what the actor may see. `written` is the change that is undone, if there is one.
 ///
 /// # Errors
-/// An environment or an app that is not there, for this actor.
-pub(super) fn ask(seen: &Snapshot, order: &[Environment], ask: &AskPlan, now: Timestamp) -> AppResult<Asked> {
+/// An environment, an app or a change that is not there, for this actor.
+pub(super) fn ask(
+    seen: &Snapshot,
+    order: &[Environment],
+    ask: &AskPlan,
+    written: Option<&Written>,
+    in_the_way: InTheWay<'_>,
+) -> AppResult<Asked> {
     match ask {
-        AskPlan::Promote(it) => ask_promotion(seen, order, it, now),
+        AskPlan::Promote(it) => ask_promotion(seen, order, it, in_the_way),
         AskPlan::Rollback(it) => ask_rollback(seen, order, it),
+        AskPlan::Undo(it) => ask_undo(seen, order, it, written),
     }
 }
 
@@ -61,7 +115,7 @@ fn ask_promotion(
     seen: &Snapshot,
     order: &[Environment],
     ask: &AskPromotion,
-    now: Timestamp,
+    in_the_way: InTheWay<'_>,
 ) -> AppResult<Asked> {
     let (from, to) = (rank_of(order, &ask.from)?, rank_of(order, &ask.to)?);
     if from == to {
@@ -85,7 +139,7 @@ fn ask_promotion(
         if app.rows[to].is_empty() && seen.apps.is_in(app.key, &ask.to) {
             return Err(AppError::NotFound { what: format!("{slug} in {}", ask.to) });
         }
-        let (verified, commit) = verify(seen, &source, &ask.from, now);
+        let (verified, commit) = verify(seen, &source, &ask.from, in_the_way.now);
         let takes_latest = ask.take_latest.iter().any(|it| it == slug);
         let mut skip = match &verified {
             Verified::Not { why } if !takes_latest => Some(format!("Not verified: {why}")),
@@ -94,6 +148,8 @@ fn ask_promotion(
         if app.rows[to].is_empty() && !is_single {
             skip = Some(format!("It is not in {} yet: introduce it by a plan of its own.", ask.to));
         }
+        let here = if app.rows[to].is_empty() { &source } else { &owned(&app.rows[to]) };
+        let skip = in_the_way.of(app.key, &ask.to, here, is_single).or(skip);
         apps.push(AskedApp {
             slug: slug.to_owned(),
             name: app.name.to_owned(),
@@ -109,7 +165,7 @@ fn ask_promotion(
         app.skip = app.skip.take().or_else(|| strays(&lead, app));
     }
     let warnings = warnings_of_way(order, from, to);
-    Ok(Asked { ask: AskPlan::Promote(ask.clone()), lead, apps, warnings })
+    Ok(Asked { ask: AskPlan::Promote(ask.clone()), lead, apps, warnings, undo: None })
 }
 
 fn ask_rollback(seen: &Snapshot, order: &[Environment], ask: &AskRollback) -> AppResult<Asked> {
@@ -136,7 +192,134 @@ fn ask_rollback(seen: &Snapshot, order: &[Environment], ask: &AskRollback) -> Ap
         skip: None,
     };
     let lead = lead_of(std::slice::from_ref(&asked))?;
-    Ok(Asked { ask: AskPlan::Rollback(ask.clone()), lead, apps: vec![asked], warnings: Vec::new() })
+    let ask = AskPlan::Rollback(ask.clone());
+    Ok(Asked { ask, lead, apps: vec![asked], warnings: Vec::new(), undo: None })
+}
+
+fn ask_undo(
+    seen: &Snapshot,
+    order: &[Environment],
+    ask: &AskUndo,
+    written: Option<&Written>,
+) -> AppResult<Asked> {
+    let absent = || AppError::NotFound { what: format!("Change {}", ask.change) };
+    let written = written.ok_or_else(absent)?;
+    let rank = rank_of(order, &written.environment)?;
+    let sights: Vec<_> =
+        written.apps.iter().map(|app| sight(seen, order, &app.key, (rank, &written.environment))).collect();
+    // Whoever may not see all of its apps learns of none: a change is one whole.
+    if sights.iter().any(|it| matches!(it, Sight::Hidden)) {
+        return Err(absent());
+    }
+    let commit = commit_of(written)?;
+    let left = written.apps.iter().zip(&sights).filter(|(app, _)| app.taken_back_by.is_none());
+    let mut apps: Vec<_> = left.clone().map(|(app, sight)| undone(app, sight, rank, written)).collect();
+    if apps.is_empty() {
+        return Err(AppError::Conflict { why: taken_back(written) });
+    }
+    let lead = lead_of(&apps)?;
+    for app in &mut apps {
+        app.skip = app.skip.take().or_else(|| has_moved(app, written));
+    }
+    let wrote = left.map(|(app, _)| app).zip(&apps).map(|(written, app)| UndoApp {
+        name: app.name.clone(),
+        base_path: written.base_path.clone(),
+        slug: Some(app.slug.clone()),
+        wrote: written.wrote.clone(),
+        skip: app.skip.clone(),
+    });
+    let undo = Undo { commit, environment: written.environment.clone(), apps: wrote.collect() };
+    let ask = AskPlan::Undo(ask.clone());
+    Ok(Asked { ask, lead, apps, warnings: Vec::new(), undo: Some(undo) })
+}
+
+fn commit_of(written: &Written) -> AppResult<Oid> {
+    written.commit.ok_or_else(|| AppError::Conflict {
+        why: match written.is_ended {
+            true => format!("Change {} ended without a commit, so there is nothing to undo.", written.id),
+            false => format!("Change {} is not on the branch yet: cancel it instead.", written.id),
+        },
+    })
+}
+
+fn taken_back(written: &Written) -> String {
+    match written.apps.iter().rev().find_map(|app| app.taken_back_by) {
+        Some(by) => {
+            format!("Everything that change {} wrote was taken back already, by change {by}.", written.id)
+        }
+        None => format!("Change {} wrote nothing that could be undone.", written.id),
+    }
+}
+
+fn undone(app: &WrittenApp, sight: &Sight<'_>, rank: usize, written: &Written) -> AskedApp {
+    let mut asked = AskedApp {
+        slug: app.slug.clone(),
+        name: app.name.clone(),
+        source: Vec::new(),
+        target: Vec::new(),
+        verified: Verified::NotKnown,
+        commit: None,
+        skip: None,
+    };
+    let Sight::Seen(found) = sight else {
+        asked.skip = Some(format!("Argo CD does not tell of it any more in {}.", written.environment));
+        return asked;
+    };
+    asked.name = found.name.to_owned();
+    asked.target = owned(&found.rows[rank]);
+    if asked.target.is_empty() {
+        // Its files may be there all the same: another Application says where.
+        asked.source =
+            found.rows.iter().find(|rows| !rows.is_empty()).map(|it| owned(it)).unwrap_or_default();
+    }
+    asked
+}
+
+/// Says why the commit of a change cannot be undone where an app is now.
+fn has_moved(app: &AskedApp, written: &Written) -> Option<String> {
+    let revision = if written.revision.is_empty() { "HEAD" } else { &written.revision };
+    let is_there = |row: &Arc<Row>| {
+        followed_by(row).is_some_and(|it| {
+            it.repository == remote::normalized(&written.repository) && it.revision == revision
+        })
+    };
+    let other = app.target.iter().chain(&app.source).find(|row| !is_there(row))?;
+    Some(format!(
+        "{} follows another branch now than the one that change {} was written to.",
+        other.id.name, written.id
+    ))
+}
+
+/// Tells how an actor, whose snapshot this is, sees an app in an environment.
+pub(super) fn sight<'a>(
+    seen: &'a Snapshot,
+    order: &[Environment],
+    key: &str,
+    (rank, environment): (usize, &str),
+) -> Sight<'a> {
+    let Some(slug) = seen.apps.slug_of(key) else { return Sight::Gone };
+    match find(seen, order, slug) {
+        Ok(app) if !app.rows[rank].is_empty() || !seen.apps.is_in(key, environment) => Sight::Seen(app),
+        _ => Sight::Hidden,
+    }
+}
+
+impl InTheWay<'_> {
+    /// Says what keeps a promotion of an app away. A hold always does. A freeze and a change that is under way let an app
+    /// by itself be asked for, which then waits; of a train they take it out.
+    fn of(&self, key: &str, to: &str, rows: &[Arc<Row>], is_single: bool) -> Option<String> {
+        if let Some(hold) = self.book.hold_of(key, to, self.now) {
+            return Some(hold.sentence(self.now));
+        }
+        if is_single {
+            return None;
+        }
+        let projects = rows.iter().map(|row| row.project.as_str());
+        if let Some((freeze, until)) = self.book.freeze_of_any(to, projects, self.now) {
+            return Some(freeze.sentence(until, self.now));
+        }
+        self.book.other_change_of(key, to, self.plan).map(|change| change.sentence())
+    }
 }
 
 /// Finds an app by its slug.
@@ -177,7 +360,7 @@ fn strays(lead: &Row, app: &AskedApp) -> Option<String> {
 }
 
 /// Tells whether the source ran well, and at which commit (rules R2 and R3).
-fn verify(
+pub(super) fn verify(
     seen: &Snapshot,
     source: &[Arc<Row>],
     environment: &str,
@@ -204,11 +387,17 @@ fn verify(
     }
     match first.map(Oid::from_str) {
         Some(Ok(commit)) => {
-            let since = source.iter().filter_map(|row| row.health_since).max();
+            let since = source.iter().filter_map(|row| well_since(row)).max();
             (Verified::Healthy { since }, Some(commit))
         }
         _ => not(format!("Argo CD does not tell which commit {environment} runs")),
     }
+}
+
+/// Since when an Application is Healthy with what it runs: a sync that changed nothing of its health counts as a beginning.
+fn well_since(row: &Row) -> Option<Timestamp> {
+    let synced_at = row.operation.as_ref().and_then(|it| it.finished_at);
+    row.health_since.map(|since| synced_at.map_or(since, |synced| since.max(synced)))
 }
 
 fn warnings_of_way(order: &[Environment], from: usize, to: usize) -> Vec<String> {

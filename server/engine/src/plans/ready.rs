@@ -16,7 +16,6 @@ use crate::{
         mirror::MirrorPath,
         plan::{Expected, PlannedFile},
     },
-    repositories::blocking,
 };
 
 /// A kept plan that holds now, with all that is needed to carry it out.
@@ -59,7 +58,7 @@ impl Planner {
     /// There is no such plan for this actor, or it does not hold any more.
     pub(crate) async fn ready(&self, actor: &Actor, hash: &str) -> Result<Ready> {
         let kept = self.kept(actor, hash).await?;
-        let made = self.plan(actor, &kept.ask).await?;
+        let made = self.plan(actor, &kept.ask, &self.gates.book(), Some(hash)).await?;
         if made.planned.plan.hash != kept.plan.hash {
             let why = format!(
                 "The plan does not hold any more: {} Compute it again, and look at what it would do now.",
@@ -97,8 +96,14 @@ impl Planner {
     ///
     /// # Errors
     /// What cannot be planned there.
-    pub(crate) async fn again(&self, actor: &Actor, ask: &AskPlan, mirror: &MirrorPath, head: Oid) -> Result<Again> {
-        let asked = self.asked(actor, ask).await?;
+    pub(crate) async fn again(
+        &self,
+        ask: &AskPlan,
+        own: &str,
+        mirror: &MirrorPath,
+        head: Oid,
+    ) -> Result<Again> {
+        let asked = self.asked(&crate::changes::system(), ask, &self.gates.book(), Some(own)).await?;
         let made = self.plan_at(asked, mirror.clone(), head).await?;
         let files = files_of(&made);
         Ok(Again { files, expected: made.planned.expected, plan: made.planned.plan })
@@ -108,8 +113,12 @@ impl Planner {
     ///
     /// # Errors
     /// What is not there any more.
-    pub(crate) async fn verified_now(&self, ask: &AskPlan) -> Result<Vec<(String, model::plan::Verified, Option<Oid>)>> {
-        let asked = self.asked(&crate::changes::system(), ask).await?;
+    pub(crate) async fn verified_now(
+        &self,
+        ask: &AskPlan,
+        own: &str,
+    ) -> Result<Vec<(String, model::plan::Verified, Option<Oid>)>> {
+        let asked = self.asked(&crate::changes::system(), ask, &self.gates.book(), Some(own)).await?;
         Ok(asked.apps.into_iter().map(|app| (app.slug, app.verified, app.commit)).collect())
     }
 
@@ -117,8 +126,8 @@ impl Planner {
     ///
     /// # Errors
     /// What cannot be planned now.
-    pub(crate) async fn moves_still(&self, ask: &AskPlan, row: &PlanRow) -> Result<bool> {
-        let made = self.plan(&crate::changes::system(), ask).await?;
+    pub(crate) async fn moves_still(&self, ask: &AskPlan, own: &str, row: &PlanRow) -> Result<bool> {
+        let made = self.plan(&crate::changes::system(), ask, &self.gates.book(), Some(own)).await?;
         let now = made.planned.plan.rows.iter().find(|it| it.base_path == row.base_path);
         Ok(now.is_some_and(|now| now.outcome == RowOutcome::Moves && now.moves == row.moves))
     }

@@ -215,6 +215,7 @@ async fn heads_are_appended_by_month_on_a_branch_that_is_made_from_nothing() {
     .await
     .expect("is on record");
     assert_eq!((seq, hash, commit_id), ("4".into(), first.hash.to_string(), commit.id().to_string()));
+    drop(commit);
 
     house.act(1).await;
     let second = house.anchor().await.expect("anchors").expect("a head");

@@ -167,6 +167,7 @@ fn of_regions(repo: &Repo, from: &[Option<&str>], to: &[Option<&str>]) -> Result
         from: "staging",
         to: "prod",
         apps,
+        ours: None,
     })
 }
 

@@ -122,6 +122,7 @@ impl Repo {
             from,
             to,
             apps,
+            ours: None,
         })
     }
 
@@ -138,6 +139,7 @@ impl Repo {
             environment: "prod",
             earlier: &earlier,
             whole_path,
+            ours: None,
         })
     }
 

@@ -106,6 +106,7 @@ fn several_apps_that_share_a_file_edit_it_one_after_the_other() {
         from: "dev",
         to: "prod",
         apps,
+        ours: None,
     };
     let planned = promote(&ask).expect("plans");
     let [(path, write)] = &planned.writes.iter().collect::<Vec<_>>()[..] else { panic!("one file") };

@@ -2,12 +2,15 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
+
 /// A way from the root of a document to a value.
 ///
 /// As text: keys joined by dots, `[0]` for an element of a list, `[key=value]` for the elements of a list whose key has
 /// that value, `.` alone for the root. A key with a dot, a bracket, a quote or a space stands in double quotes, where
 /// `\"`, `\\`, `\n`, `\r`, `\t` and `\u{hex}` are known. What is displayed reads back as the same path, on one line.
-#[derive(Clone, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Path(Vec<Step>);
 
 /// One step of a path.
@@ -22,14 +25,15 @@ pub enum Step {
 }
 
 /// Where a value is: in which document of a file, and where there.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Field {
     pub document: Document,
     pub path: Path,
 }
 
 /// Which document of a stream.
-#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Document {
     /// The only one that is not empty; a file with several is refused.
     #[default]
@@ -169,6 +173,20 @@ impl fmt::Display for Document {
                 Ok(())
             }
         }
+    }
+}
+
+impl From<Path> for String {
+    fn from(path: Path) -> Self {
+        path.to_string()
+    }
+}
+
+impl TryFrom<String> for Path {
+    type Error = PathError;
+
+    fn try_from(text: String) -> Result<Self, PathError> {
+        text.parse()
     }
 }
 

@@ -178,9 +178,11 @@ mod tests {
     fn a_branch_that_moved_is_told_from_a_refusal() {
         let stale = " ! [rejected]        abc -> main (stale info)\nerror: failed to push some refs";
         assert!(matches!(told(stale), PushError::Moved { .. }));
-        let lock = " ! [remote rejected] abc -> main (cannot lock ref 'refs/heads/main': is at 1 but expected 2)";
+        let lock =
+            " ! [remote rejected] abc -> main (cannot lock ref 'refs/heads/main': is at 1 but expected 2)";
         assert!(matches!(told(lock), PushError::Moved { .. }));
-        let hook = "remote: main is closed today\n ! [remote rejected] abc -> main (pre-receive hook declined)";
+        let hook =
+            "remote: main is closed today\n ! [remote rejected] abc -> main (pre-receive hook declined)";
         let PushError::Refused { said, .. } = told(hook) else { panic!("it is refused") };
         assert_eq!(said, "main is closed today (pre-receive hook declined)");
     }

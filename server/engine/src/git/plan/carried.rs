@@ -69,6 +69,30 @@ impl Held {
         }
     }
 
+    /// Returns those fields that it does not have alike with what was there before; of an image all three, for together
+    /// they name it.
+    pub(super) fn moved_from(&self, before: &Self) -> Values {
+        match (self, before) {
+            (Self::Images(images), Self::Images(there)) => {
+                let differs = |image: &&Image| !last(there, image).is_some_and(|it| same_identity(it, image));
+                last_of_each(images)
+                    .filter(|it| has_identity(it))
+                    .filter(differs)
+                    .flat_map(fields_of)
+                    .collect()
+            }
+            _ if self == before => Values::new(),
+            _ => self.values(),
+        }
+    }
+
+    /// Returns of several images those of which a field is named; the rest as it is.
+    pub(super) fn limited_to(self, fields: &Values) -> Self {
+        let Self::Images(mut images) = self else { return self };
+        images.entries.retain(|image| fields_of(image).iter().any(|(field, _)| fields.contains_key(field)));
+        Self::Images(images)
+    }
+
     /// Returns what people call the version, here and in `wanted`: of the first image that differs, else of the first.
     pub(super) fn versions(&self, wanted: &Self) -> (Option<String>, Option<String>) {
         match (self, wanted) {

@@ -15,6 +15,7 @@ use self::words::Words;
 use super::{
     PlanError,
     carried::WHOLE,
+    expected::whole_files,
     files::Files,
     row::{self, Ask, Made},
     stays::listed,
@@ -80,6 +81,7 @@ pub(super) fn introduce(
     }
     let Scaffold { moves, checks, .. } = scaffold;
     let mut made = row::row(&Ask { targets: &places, ..*ask }, files)?;
+    made.expected = whole_files(files);
     let row = &mut made.row;
     row.outcome = RowOutcome::Moves;
     row.before = None;

@@ -14,6 +14,14 @@ pub(super) struct Pair<'p> {
     pub(super) carriers: Vec<(Carrier, Option<Carrier>)>,
 }
 
+impl<'p> Pair<'p> {
+    /// Of a place at one commit, with itself at another one.
+    pub(super) fn with_itself(place: &'p Place) -> Self {
+        let carriers = place.carriers.iter().map(|it| (it.clone(), Some(it.clone())));
+        Self { source: place, target: place, carriers: carriers.collect() }
+    }
+}
+
 /// Pairs the places of an app: those of the same region; else all the sources must agree, for none of them is meant.
 pub(super) fn pairs<'p>(
     app: &App,

@@ -1,6 +1,10 @@
 //! What the history says to a plan: who changed a field last, what the last promotion left there, what is brought along.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{
+    cell::RefCell,
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+};
 
 use git2::{Oid, Repository};
 use model::plan::{CommitRef, ForeignEdit};
@@ -74,8 +78,8 @@ impl<'a> Past<'a> {
         self.touches().filter(|step| step.as_ref().map_or(true, |it| it.before != it.after))
     }
 
-    /// Asks the history of the fields that would change.
-    pub(super) fn known(&self, keys: &[Key], base_path: &str, environment: &str) -> Known {
+    /// Asks the history of the fields that would change; and for the last commit that is ours, if it matters.
+    pub(super) fn known(&self, keys: &[Key], ours: Option<&Ours<'_>>) -> Known {
         let mut known = Known::default();
         for commit in self.commits() {
             let commit = match commit {
@@ -86,14 +90,14 @@ impl<'a> Past<'a> {
                 }
             };
             if known.base.is_none()
-                && let Some(ours) = ours(self.tree.repository(), commit, base_path, environment)
+                && let Some(ours) = ours.and_then(|it| it.at(self.tree.repository(), commit))
             {
                 known.base = Some((ours, self.state_at(ours)));
             }
             // Values cost more to read than messages.
             if keys.iter().any(|key| !known.authors.contains_key(key)) {
                 known.note(&self.step(commit), keys);
-            } else if known.base.is_some() {
+            } else if known.base.is_some() || ours.is_none() {
                 break;
             }
         }
@@ -220,25 +224,37 @@ pub(super) fn value<'s>(state: &'s State, (position, field): &Key) -> Option<&'s
     state.get(*position)?.get(field)?.as_ref()
 }
 
-/// Returns our commit for this app and environment: this one, or of a merge one on the branch that it brought.
-pub(super) fn ours(repository: &Repository, commit: Oid, base_path: &str, environment: &str) -> Option<Oid> {
-    let commit = repository.find_commit(commit).ok()?;
-    let is_ours = |commit: &git2::Commit<'_>| {
-        let trailers = commit.message().ok().and_then(Trailers::parse);
-        trailers.is_some_and(|it| it.concern(base_path, environment))
-    };
-    if is_ours(&commit) {
-        return Some(commit.id());
-    }
-    let (main, branch) = (commit.parent_id(0).ok()?, commit.parent_id(1).ok()?);
-    let fork = repository.merge_base(main, branch).ok();
-    let mut next = repository.find_commit(branch).ok();
-    for _ in 0..MOST_ON_A_BRANCH {
-        let commit = next.filter(|it| Some(it.id()) != fork)?;
-        if is_ours(&commit) {
+/// Which commits are ours, for an app in an environment.
+pub(super) struct Ours<'a> {
+    pub(super) base_path: &'a str,
+    pub(super) environment: &'a str,
+    /// Those that the record knows; none where there is no record, and trailers alone must do.
+    pub(super) known: Option<&'a BTreeSet<Oid>>,
+}
+
+impl Ours<'_> {
+    /// Returns our commit: this one, or of a merge one on the branch that it brought.
+    pub(super) fn at(&self, repository: &Repository, commit: Oid) -> Option<Oid> {
+        let commit = repository.find_commit(commit).ok()?;
+        if self.is_one(&commit) {
             return Some(commit.id());
         }
-        next = commit.parent(0).ok();
+        let (main, branch) = (commit.parent_id(0).ok()?, commit.parent_id(1).ok()?);
+        let fork = repository.merge_base(main, branch).ok();
+        let mut next = repository.find_commit(branch).ok();
+        for _ in 0..MOST_ON_A_BRANCH {
+            let commit = next.filter(|it| Some(it.id()) != fork)?;
+            if self.is_one(&commit) {
+                return Some(commit.id());
+            }
+            next = commit.parent(0).ok();
+        }
+        None
     }
-    None
+
+    fn is_one(&self, commit: &git2::Commit<'_>) -> bool {
+        let trailers = || commit.message().ok().and_then(Trailers::parse);
+        self.known.is_none_or(|known| known.contains(&commit.id()))
+            && trailers().is_some_and(|it| it.concern(self.base_path, self.environment))
+    }
 }

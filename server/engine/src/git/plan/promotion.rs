@@ -1,5 +1,7 @@
 //! Promotions: what apps run in one environment to another, one row for each app, all of it one change.
 
+use std::collections::BTreeSet;
+
 use git2::Oid;
 use model::plan::{CommitRef, Plan, PlanKind, PlanRow, RowOutcome, Verified};
 
@@ -30,6 +32,8 @@ pub struct Promotion<'a> {
     pub from: &'a str,
     pub to: &'a str,
     pub apps: Vec<AppAsk>,
+    /// The commits that the record knows as ours, for rule R5; none for a clone at hand, where trailers alone tell.
+    pub ours: Option<&'a BTreeSet<Oid>>,
 }
 
 /// An app of a promotion, and what the fleet says to it.
@@ -107,7 +111,10 @@ pub(super) fn finish(kind: PlanKind, (from, to): (&str, &str), rows: Vec<Made>, 
     let commit = files.tree.commit().to_string();
     let (changes, writes) = files.finish();
     let (mut shown, mut moved, mut digests) = (Vec::new(), Vec::new(), Vec::new());
+    let mut expected = Vec::new();
     for made in rows {
+        let does_move = made.row.outcome == RowOutcome::Moves;
+        expected.push(if does_move { made.expected } else { Vec::new() });
         shown.push(made.row);
         moved.push(made.moved);
         digests.push(made.digest);
@@ -124,7 +131,7 @@ pub(super) fn finish(kind: PlanKind, (from, to): (&str, &str), rows: Vec<Made>, 
         files: changes,
         warnings: Vec::new(),
     };
-    Planned { plan, writes, moved }
+    Planned { plan, writes, moved, expected }
 }
 
 fn app_row(
@@ -152,6 +159,8 @@ fn app_row(
         sources: &sources,
         targets,
         overwrite: asked.overwrite,
+        ours: ask.ours,
+        only: None,
     };
     let (kind, mut made) = match app.places(ask.to) {
         Ok(targets) => (PlanKind::Promote, row::row(&row_ask(PlanKind::Promote, targets), files)?),
@@ -214,5 +223,5 @@ fn left_out(ask: &Promotion<'_>, asked: &AppAsk, why: String) -> Made {
         verified: asked.verified.clone(),
         warnings: Vec::new(),
     };
-    Made { row, moved: Moved::default(), digest }
+    Made { row, moved: Moved::default(), expected: Vec::new(), digest }
 }

@@ -10,10 +10,11 @@ use super::{
     PlanError, Planned,
     asked::{app_of, places_at},
     carried::WHOLE,
+    expected::whole_files,
     files::Files,
     history::History,
     pairs::pairs,
-    past::ours,
+    past::Ours,
     promotion::finish,
     row::{self, Made},
     stays::{Differences, listed},
@@ -42,6 +43,8 @@ pub struct RollbackAsk<'a> {
     pub earlier: &'a Tree<'a>,
     /// Restore all files of the environment, instead of the promoted fields alone.
     pub whole_path: bool,
+    /// The commits that the record knows as ours; none for a clone at hand, where trailers alone tell.
+    pub ours: Option<&'a BTreeSet<Oid>>,
 }
 
 /// Plans to give an environment what it had at an earlier commit.
@@ -65,6 +68,8 @@ pub fn rollback(ask: &RollbackAsk<'_>) -> Result<Planned, PlanError> {
         sources: &sources,
         targets,
         overwrite: true,
+        ours: ask.ours,
+        only: None,
     };
     let mut files = Files::new(ask.tree);
     let mut made = row::row(&row_ask, &mut files)?;
@@ -113,9 +118,8 @@ fn only_ours(
 
 /// Of a merge, our commit on the branch must have left the files as the merge has them.
 fn is_ours_alone(ask: &RollbackAsk<'_>, app: &App, commit: Oid, paths: &[&str]) -> bool {
-    let Some(ours) = ours(ask.tree.repository(), commit, &app.base_path, ask.environment) else {
-        return false;
-    };
+    let ours = Ours { base_path: &app.base_path, environment: ask.environment, known: ask.ours };
+    let Some(ours) = ours.at(ask.tree.repository(), commit) else { return false };
     let ids = |commit| {
         let tree = ask.tree.at_commit(commit).ok()?;
         paths.iter().map(|path| tree.id(path).ok()).collect::<Option<Vec<_>>>()
@@ -168,6 +172,7 @@ fn restore(
         }
         files.write(path, after, wanted.map(|it| it.executable))?;
     }
+    made.expected = whole_files(files);
     if !made.row.moves.is_empty() {
         made.row.outcome = RowOutcome::Moves;
     }

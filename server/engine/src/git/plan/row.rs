@@ -1,17 +1,19 @@
 //! One app of a plan: its fields are read, brought, compared and told.
 
-use std::rc::Rc;
+use std::{collections::BTreeSet, rc::Rc};
 
+use git2::Oid;
 use model::plan::{Move, PlanKind, PlanRow, RowOutcome, Stay, Verified};
 
 use super::{
     Moved, PlanError,
     carried::{Held, Values, has_identity, last_of_each, name_of},
+    expected::Expected,
     files::Files,
     hash::Digest,
     history::History,
     pairs::{Pair, file_of, pairs},
-    past::{Key, Past, State, value},
+    past::{Key, Ours, Past, State, value},
     stays::{Differences, left},
     touches::Touches,
 };
@@ -39,12 +41,17 @@ pub(super) struct Ask<'a> {
     pub(super) targets: &'a [Place],
     /// Whether what others changed is overwritten.
     pub(super) overwrite: bool,
+    /// The commits that the record knows as ours, where there is one.
+    pub(super) ours: Option<&'a BTreeSet<Oid>>,
+    /// Of an undo: what was written, which alone goes back.
+    pub(super) only: Option<&'a [Expected]>,
 }
 
 /// A row, and what the hash and the fleet are told of it.
 pub(super) struct Made {
     pub(super) row: PlanRow,
     pub(super) moved: Moved,
+    pub(super) expected: Vec<Expected>,
     pub(super) digest: Digest,
 }
 
@@ -62,17 +69,25 @@ struct Carry {
 /// What cannot be read, paired or edited safely.
 pub(super) fn row(ask: &Ask<'_>, files: &mut Files<'_>) -> Result<Made, PlanError> {
     let pairs = pairs(ask.app, (ask.from, ask.source, ask.sources), ask.targets)?;
-    let (carries, mut stays) = carries(ask, files, &pairs)?;
+    row_of(ask, &pairs, files)
+}
+
+/// Plans one app whose places are paired already.
+///
+/// # Errors
+/// What cannot be read or edited safely.
+pub(super) fn row_of(ask: &Ask<'_>, pairs: &[Pair<'_>], files: &mut Files<'_>) -> Result<Made, PlanError> {
+    let (carries, mut stays) = carries(ask, files, pairs)?;
     if carries.iter().all(|it| it.theirs.values().is_empty()) {
         return Err(PlanError::Nothing { app: ask.app.name.clone(), from: ask.from.to_owned() });
     }
-    let (moves, moved, versions) = bring(ask, files, &carries)?;
+    let Brought { moves, moved, expected, versions } = bring(ask, files, &carries)?;
     // What is made after another place differs from that by what it moves.
     let is_new = ask.kind == PlanKind::Introduce;
     let differences = Differences { app: ask.app, rules: ask.rules, source: ask.source, files };
     for pair in pairs.iter().filter(|_| !is_new) {
         let mut found = differences.of(pair)?;
-        if let ([_, _, ..], Some(region)) = (&pairs[..], &pair.target.region) {
+        if let ([_, _, ..], Some(region)) = (pairs, &pair.target.region) {
             found.iter_mut().for_each(|stay| stay.file = format!("{region}: {}", stay.file));
         }
         stays.extend(found);
@@ -98,7 +113,7 @@ pub(super) fn row(ask: &Ask<'_>, files: &mut Files<'_>) -> Result<Made, PlanErro
         look_back(ask, files.tree, &carries, &mut row);
     }
     let digest = digest(ask, files, &carries, &row);
-    Ok(Made { row, moved, digest })
+    Ok(Made { row, moved, expected, digest })
 }
 
 /// Reads what is to be carried, and tells what is not.
@@ -113,6 +128,7 @@ fn carries(
             let bytes = ask.source.read_if_there(&source.file)?;
             let theirs = held(bytes.as_deref(), source)?;
             theirs.check(&source.file)?;
+            let theirs = limited(ask, source, theirs);
             let Some(target) = target.clone().or_else(|| new_file(source, pair.target)) else {
                 stays.push(absent(ask, source, &theirs));
                 continue;
@@ -129,6 +145,15 @@ fn carries(
         }
     }
     Ok((carries, stays))
+}
+
+/// Of an undo, of all images those that were written.
+fn limited(ask: &Ask<'_>, carrier: &Carrier, theirs: Held) -> Held {
+    let is_it = |it: &&Expected| it.file == carrier.file && it.what == carrier.what;
+    match ask.only.and_then(|only| only.iter().find(is_it)) {
+        Some(wrote) => theirs.limited_to(&wrote.values),
+        None => theirs,
+    }
 }
 
 /// A file that travels as a whole may be new in the target.
@@ -171,13 +196,18 @@ fn held(bytes: Option<&[u8]>, carrier: &Carrier) -> Result<Held, PlanError> {
 
 type Versions = (Option<String>, Option<String>);
 
-fn bring(
-    ask: &Ask<'_>,
-    files: &mut Files<'_>,
-    carries: &[Carry],
-) -> Result<(Vec<Move>, Moved, Versions), PlanError> {
+/// What came of all edits of a row.
+#[derive(Default)]
+struct Brought {
+    moves: Vec<Move>,
+    moved: Moved,
+    expected: Vec<Expected>,
+    versions: Versions,
+}
+
+fn bring(ask: &Ask<'_>, files: &mut Files<'_>, carries: &[Carry]) -> Result<Brought, PlanError> {
     let restore = ask.kind == PlanKind::Rollback;
-    let (mut moves, mut moved) = (Vec::new(), Moved::default());
+    let mut all = Brought::default();
     let mut versions: Option<(bool, Versions)> = None;
     for Carry { target, theirs, ours, source: _ } in carries {
         if matches!(theirs, Held::File(None)) && !restore {
@@ -192,18 +222,20 @@ fn bring(
             versions = Some((is_moving, known));
         }
         if is_moving {
+            all.expected.extend(Expected::of(target, ours, &held(brought.bytes.as_deref(), target)?));
             files.write(&target.file, brought.bytes, None)?;
-            moved.note(target, theirs, ours);
+            all.moved.note(target, theirs, ours);
         }
         let file = &target.file;
-        moves.extend(brought.moves.into_iter().map(|(field, before, after)| Move {
+        all.moves.extend(brought.moves.into_iter().map(|(field, before, after)| Move {
             file: file.clone(),
             field,
             before,
             after,
         }));
     }
-    Ok((moves, moved, versions.map(|it| it.1).unwrap_or_default()))
+    all.versions = versions.map(|it| it.1).unwrap_or_default();
+    Ok(all)
 }
 
 /// Fills in what the history says.
@@ -224,7 +256,9 @@ fn look_back(ask: &Ask<'_>, head: &Tree<'_>, carries: &[Carry], row: &mut PlanRo
     let (wanted, there): (State, State) =
         carries.iter().map(|it| (it.theirs.values(), it.ours.values())).unzip();
     let keys = differing(&wanted, &there);
-    let known = target.known(&keys, &row.base_path, ask.to);
+    // A rollback overwrites, so where the last promotion was does not matter.
+    let ours = Ours { base_path: &row.base_path, environment: ask.to, known: ask.ours };
+    let known = target.known(&keys, Some(&ours).filter(|_| ask.kind != PlanKind::Rollback));
     row.last_touched = known.last.and_then(|commit| head.reference(commit));
     if ask.kind != PlanKind::Rollback {
         row.foreign = known.foreign(&target, &source, &wanted, &there);

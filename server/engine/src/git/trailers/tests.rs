@@ -2,7 +2,8 @@ use super::*;
 
 fn ours() -> Trailers {
     Trailers {
-        change: "0b9c7f9e-4f7e-4f0e-8a53-0d1f0a4a0001".to_owned(),
+        change: "1842".to_owned(),
+        token: "0b9c7f9e-4f7e-4f0e-8a53-0d1f0a4a0001".to_owned(),
         act: Act::Rollback,
         apps: vec!["apps/web".to_owned(), String::new()],
         from: "staging".to_owned(),
@@ -22,6 +23,21 @@ fn r17_what_is_written_reads_back() {
     assert!(!read.concern("apps/web", "staging") && !read.concern("apps/webs", "prod"));
     let signed = format!("{message}Signed-off-by: Sam <sam@quarterdeck.test>\n\n");
     assert_eq!(Trailers::parse(&signed).map(|it| it.approved_by.len()), Some(2));
+}
+
+#[test]
+fn r17_the_token_stands_once_and_a_commit_without_one_has_none() {
+    let paragraph = ours().paragraph();
+    let token = "Quarterdeck-Token: 0b9c7f9e-4f7e-4f0e-8a53-0d1f0a4a0001\n";
+    assert_eq!(paragraph.matches(token).count(), 1, "{paragraph}");
+    let without = Trailers { token: String::new(), ..ours() }.message("Roll back", None);
+    assert!(!without.contains("Token"), "an empty value is no trailer");
+    assert_eq!(
+        Trailers::parse(&without).map(|it| (it.change, it.token)),
+        Some(("1842".into(), String::new()))
+    );
+    let twice = format!("Roll back\n\n{paragraph}Quarterdeck-Token: another\n");
+    assert_eq!(Trailers::parse(&twice), None, "which one would it be?");
 }
 
 #[test]

@@ -22,7 +22,8 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long what was read is kept.
 const KEPT: Duration = Duration::from_secs(45);
-const OF_REPOSITORIES: &str = "argocd.argoproj.io/secret-type in (repository,repo-creds,repository-write,repo-write-creds)";
+const OF_REPOSITORIES: &str =
+    "argocd.argoproj.io/secret-type in (repository,repo-creds,repository-write,repo-write-creds)";
 
 /// The credentials of all control planes.
 pub struct ArgoSecrets {
@@ -46,8 +47,9 @@ impl ArgoSecrets {
     async fn of(&self, repo: &Repo, purpose: Purpose) -> Result<(Credentials, Remote), String> {
         let plane = &repo.control_plane;
         let read = self.registrations(plane).await;
-        let read = read
-            .map_err(|why| format!("the repository Secrets of control plane {plane} cannot be read: {why}"))?;
+        let read = read.map_err(|why| {
+            format!("the repository Secrets of control plane {plane} cannot be read: {why}")
+        })?;
         let remote = Remote::read(&repo.url).map_err(|error| error.to_string())?;
         Ok((read.of(repo, &remote, purpose)?, remote))
     }
@@ -133,9 +135,8 @@ pub struct WriteSetting {
 
 impl WriteSetting {
     fn is_for(&self, remote: &Remote) -> bool {
-        Remote::read(&self.url).is_ok_and(|it| {
-            it.origin() == remote.origin() && it.path_compared() == remote.path_compared()
-        })
+        Remote::read(&self.url)
+            .is_ok_and(|it| it.origin() == remote.origin() && it.path_compared() == remote.path_compared())
     }
 
     fn over(&self, of_secrets: Credentials) -> Credentials {
