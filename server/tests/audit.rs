@@ -7,8 +7,12 @@ use std::{
 };
 
 use engine::{
-    audit::{self, Intent, OwnedRecord, Outcome, chain::Place, verify::{Range, Verification}},
     DatabaseSetting,
+    audit::{
+        self, Intent, Outcome, OwnedRecord,
+        chain::Place,
+        verify::{Range, Verification},
+    },
     db::{Db, PrivateServer},
     tasks::Tasks,
 };
@@ -114,7 +118,15 @@ impl Clone {
         fs::create_dir_all(self.0.join("anchors")).expect("a folder");
         fs::write(self.0.join("anchors/2026-11.ndjson"), lines.join("\n")).expect("writes");
         self.git(&["add", "-A"]);
-        self.git(&["-c", "user.name=bot", "-c", "user.email=bot@quarterdeck.test", "commit", "-qm", "Anchor"]);
+        self.git(&[
+            "-c",
+            "user.name=bot",
+            "-c",
+            "user.email=bot@quarterdeck.test",
+            "commit",
+            "-qm",
+            "Anchor",
+        ]);
     }
 
     fn git(&self, arguments: &[&str]) {
@@ -145,13 +157,19 @@ async fn the_record_is_compared_with_an_anchor_or_with_all_of_a_clone() {
     let (status, said, _) = house.verify(&["--anchor", &clone.shown()]);
     assert_eq!((status, said), (Some(0), format!("6 events hold together.\n2 anchors agree.\n{later}")));
     let (status, said, _) = house.verify(&["--anchor", &clone.shown(), "--to", "5"]);
-    assert!(status == Some(0) && said.contains("1 anchor agrees; 1 outside of the range were not compared."), "{said}");
+    assert!(
+        status == Some(0) && said.contains("1 anchor agrees; 1 outside of the range were not compared."),
+        "{said}"
+    );
 
     clone.write(&[line(head), line(Place { seq: 5, ..later })]);
     let (status, _, said) = house.verify(&["--anchor", &clone.shown()]);
     assert_eq!(status, Some(1));
     let place = "(anchors/2026-11.ndjson, line 2, of 2026-11-24T14:20:03Z). Keep the database as it is";
-    assert!(said.contains("the record was rewritten: event 5 has the seal") && said.contains(place), "{said}");
+    assert!(
+        said.contains("the record was rewritten: event 5 has the seal") && said.contains(place),
+        "{said}"
+    );
     clone.write(&[line(head), line(Place { seq: 9, ..later })]);
     let (status, _, said) = house.verify(&["--anchor", &clone.shown()]);
     assert!(status == Some(1) && said.contains("it ends with event 6, before the anchor 9:"), "{said}");

@@ -1,6 +1,9 @@
 //! `quarterdeck audit`: verifies the record, and removes old events from it by export.
 
-use std::{io::Write as _, path::{Path, PathBuf}};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
 use engine::audit::{

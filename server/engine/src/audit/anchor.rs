@@ -274,12 +274,7 @@ impl Anchoring {
         }
     }
 
-    async fn push(
-        &self,
-        branch: &Branch,
-        place: Place,
-        now: Timestamp,
-    ) -> Result<Oid, AnchorError> {
+    async fn push(&self, branch: &Branch, place: Place, now: Timestamp) -> Result<Oid, AnchorError> {
         let (mirror, tip, committer) = (branch.mirror.clone(), branch.tip, Arc::clone(&self.committer));
         let commit = move || {
             let repository = mirror.open()?;
@@ -319,11 +314,7 @@ impl Anchoring {
 }
 
 /// Returns the file of this month with one more line.
-fn with_anchor(
-    tree: Option<&Tree<'_>>,
-    place: Place,
-    now: Timestamp,
-) -> Result<PlannedFile, AnchorError> {
+fn with_anchor(tree: Option<&Tree<'_>>, place: Place, now: Timestamp) -> Result<PlannedFile, AnchorError> {
     let path = file::path_of(now);
     let entry = tree.map(|tree| tree.entry(&path)).transpose()?.flatten();
     let mut text = match (tree, entry) {

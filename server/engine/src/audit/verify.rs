@@ -197,12 +197,7 @@ fn bounds(range: &Range, base: Place, head: Place) -> Result<(u64, u64)> {
 
 /// Returns those of the anchors that the walk comes by, none of which is beyond the head. An anchor that was given and
 /// cannot be compared must not look like one that agrees: where all are so, that is an error.
-fn within(
-    anchors: Vec<Place>,
-    base: Place,
-    from: u64,
-    to: u64,
-) -> Result<(Vec<Place>, AnchorCount)> {
+fn within(anchors: Vec<Place>, base: Place, from: u64, to: u64) -> Result<(Vec<Place>, AnchorCount)> {
     let newest = anchors.last().copied();
     let (removed, kept): (Vec<_>, Vec<_>) = anchors.into_iter().partition(|anchor| anchor.seq < base.seq);
     let (within, outside): (Vec<_>, Vec<_>) =

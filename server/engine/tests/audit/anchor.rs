@@ -81,11 +81,7 @@ impl House {
             committer: Arc::new(committer),
             metrics: Metrics::default(),
             control_plane: "lab".into(),
-            setting: AnchorSetting {
-                repository: origin.url(),
-                branch: BRANCH.into(),
-                interval: HOUR,
-            },
+            setting: AnchorSetting { repository: origin.url(), branch: BRANCH.into(), interval: HOUR },
         };
         Self { db, origin, anchoring, script, lab }
     }
@@ -134,7 +130,9 @@ impl House {
     }
 
     fn seqs(&self, file: &str) -> Vec<u64> {
-        let line = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["seq"].as_u64().expect("a number");
+        let line = |line: &str| {
+            serde_json::from_str::<Value>(line).expect("JSON")["seq"].as_u64().expect("a number")
+        };
         self.text(file).lines().map(line).collect()
     }
 
@@ -204,7 +202,10 @@ async fn heads_are_appended_by_month_on_a_branch_that_is_made_from_nothing() {
     let line = json!({"seq": 4, "hash": first.hash.to_string(), "at": "2026-11-24T14:20:03Z"});
     assert_eq!(serde_json::from_str::<Value>(&house.text(FILE)).expect("one line of JSON"), line);
     let commit = house.origin.repository.find_commit(house.tip().expect("a branch")).expect("a commit");
-    assert_eq!((commit.parent_count(), commit.summary().ok().flatten()), (0, Some("Anchor the record at event 4")));
+    assert_eq!(
+        (commit.parent_count(), commit.summary().ok().flatten()),
+        (0, Some("Anchor the record at event 4"))
+    );
     assert_eq!(commit.tree().expect("a tree").len(), 1, "nothing of the other branches");
     let (seq, hash, commit_id): (String, String, String) = sqlx::query_as(
         "SELECT intent.details->>'seq', intent.details->>'hash', outcome.details->>'commit'
@@ -257,7 +258,8 @@ async fn what_others_push_in_between_stays_below_the_anchor() {
     let tip = house.tip().expect("a branch");
     house.origin.repository.reference("refs/heads/other", tip, true, "").expect("a branch");
     let older = house.text(FILE);
-    let other = house.origin.commit("other", &[(FILE, &older.repeat(2)), ("README.md", "")], "Explain no more");
+    let other =
+        house.origin.commit("other", &[(FILE, &older.repeat(2)), ("README.md", "")], "Explain no more");
     house.next_push("other", &other.to_string());
     assert_eq!(house.anchor().await.expect("anchors"), Some(head));
     assert_eq!((house.seqs(FILE), house.text("README.md")), (vec![2, 2, 6], String::new()));
@@ -316,7 +318,13 @@ async fn a_failure_is_a_figure_and_tried_again_and_of_two_programs_one_anchors()
     turn.take(again + HOUR).await.expect("the lease");
     assert_eq!((house.commits(), house.figure("audit_anchored")), (2, "6".into()));
     seal_all(&house.db).await;
-    house.origin.repository.find_reference(&format!("refs/heads/{BRANCH}")).expect("is there").delete().expect("deletes");
+    house
+        .origin
+        .repository
+        .find_reference(&format!("refs/heads/{BRANCH}"))
+        .expect("is there")
+        .delete()
+        .expect("deletes");
     turn.take(again + 2 * HOUR).await.expect("the lease");
     assert_eq!(house.tip(), None, "where nothing happened nothing is fetched");
     house.end().await;
@@ -355,7 +363,10 @@ async fn a_cut_end_goes_against_the_newest_anchor() {
     )
     .await;
     let found = house.broken().await;
-    assert!(matches!(found, Break::Truncated { anchor, head } if (anchor, head.seq) == (third, 9)), "{found}");
+    assert!(
+        matches!(found, Break::Truncated { anchor, head } if (anchor, head.seq) == (third, 9)),
+        "{found}"
+    );
     let told = house.anchor().await.expect_err("the program itself sees it").to_string();
     assert!(told.contains("the record was truncated"), "{told}");
 
@@ -422,7 +433,9 @@ async fn a_clone_is_read_by_its_own_branch_and_that_of_origin() {
     run("git", &["update-ref", "-d", &format!("refs/remotes/origin/{BRANCH}")], &clone);
     assert_eq!(places(&clone), [first, second]);
 
-    for (branch, why) in [("absent", "has no branch absent"), ("main", "has no anchors"), ("-x:y", "no branch")] {
+    for (branch, why) in
+        [("absent", "has no branch absent"), ("main", "has no anchors"), ("-x:y", "no branch")]
+    {
         let told = read_clone(&clone, branch).expect_err(branch).to_string();
         assert!(told.contains(why), "{told}");
     }

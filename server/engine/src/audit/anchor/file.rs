@@ -139,13 +139,17 @@ mod tests {
         }
         assert_eq!(path_of(AT), "anchors/2026-11.ndjson");
         let anchors = file(&text).expect("parses");
-        assert_eq!(anchors.iter().map(|it| (it.place, it.line)).collect::<Vec<_>>(), [(places[0], 1), (places[1], 2)]);
+        assert_eq!(
+            anchors.iter().map(|it| (it.place, it.line)).collect::<Vec<_>>(),
+            [(places[0], 1), (places[1], 2)]
+        );
         assert_eq!((anchors[1].at, anchors[1].file.as_str()), (AT, "anchors/2026-11.ndjson"));
     }
 
     #[test]
     fn a_line_that_makes_no_sense_is_told_with_its_place() {
-        let good = format!("{{\"seq\":1,\"hash\":\"{0}\",\"at\":\"2026-11-24T14:20:03Z\"}}\r\n\n", "ab".repeat(32));
+        let good =
+            format!("{{\"seq\":1,\"hash\":\"{0}\",\"at\":\"2026-11-24T14:20:03Z\"}}\r\n\n", "ab".repeat(32));
         assert_eq!(file(good.as_bytes()).expect("parses").len(), 1);
         for (bad, why) in [
             ("nonsense".to_owned(), "expected"),
@@ -159,7 +163,10 @@ mod tests {
             (good.replace("\"seq\":1", "\"seq\":1,\"seq\":2"), "duplicate field"),
         ] {
             let told = file(format!("{good}{bad}").as_bytes()).expect_err(&bad);
-            assert!(told.starts_with("anchors/2026-11.ndjson, line 3, is no anchor: ") && told.contains(why), "{told}");
+            assert!(
+                told.starts_with("anchors/2026-11.ndjson, line 3, is no anchor: ") && told.contains(why),
+                "{told}"
+            );
         }
         let told = file(b"\xff\xfe\n").expect_err("no text");
         assert!(told.contains("line 1"), "{told}");
