@@ -110,7 +110,7 @@ test('a bad version is rolled back by a click, and the next train sees the hold'
   await becomes('catalog-staging', 'Synced', 'Healthy');
 
   await bob.goto('/freezes');
-  await expect(bob.getByRole('region', { name: 'Holds' })).toContainText('Pods crash');
+  await expect(bob.getByRole('region', { name: 'Holds', exact: true })).toContainText('Pods crash');
   await isAccessible(bob);
   await plan(bob, ['catalog', 'api'], 'dev', 'staging');
   await expect(bob.getByRole('main')).toContainText(/held at 3\.8\.0 by bob/i);
@@ -118,7 +118,7 @@ test('a bad version is rolled back by a click, and the next train sees the hold'
   await bob.goto('/freezes');
   await bob.getByRole('row', { name: /catalog/ }).getByText('Release…').click();
   await bob.getByRole('button', { name: /^Release the hold/ }).click();
-  await expect(bob.getByRole('region', { name: 'Holds' })).not.toContainText('Pods crash');
+  await expect(bob.getByRole('region', { name: 'Holds', exact: true })).not.toContainText('Pods crash');
 });
 
 test('different apps at once are two changes; the same app at once is one', async ({ browser, beside }) => {
@@ -200,7 +200,7 @@ test('a commit from outside against a hold is told', async ({ browser, beside })
   await alice.goto('/freezes?hold=notifications&environment=dev#hold');
   await alice.getByLabel('Reason, shown to everyone').last().fill('Mails wait');
   await alice.getByRole('button', { name: 'Place the hold' }).click();
-  const holds = alice.getByRole('region', { name: 'Holds' });
+  const holds = alice.getByRole('region', { name: 'Holds', exact: true });
   await expect(holds).toContainText('Mails wait');
   await commit('Mail anew', (folder) =>
     edit(join(folder, 'apps/notifications/dev/deployment.yaml'), /:0\.13\.\d+/, ':0.14.0'),

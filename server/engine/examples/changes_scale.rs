@@ -63,7 +63,8 @@ exec git "$@"
 "#;
 
 /// Refuses every second push.
-const REJECTING: &str = "here=${0%/*}; if mkdir $here/turn 2>/dev/null; then echo not now >&2; exit 1; fi; rmdir $here/turn";
+const REJECTING: &str =
+    "here=${0%/*}; if mkdir $here/turn 2>/dev/null; then echo not now >&2; exit 1; fi; rmdir $here/turn";
 
 /// What is measured.
 struct Variant {
@@ -110,7 +111,8 @@ impl Variant {
             is_busy: false,
         };
         while let Some(argument) = arguments.next() {
-            let mut number = || Ok::<_, Box<dyn Error>>(arguments.next().ok_or("a number is missing")?.parse()?);
+            let mut number =
+                || Ok::<_, Box<dyn Error>>(arguments.next().ok_or("a number is missing")?.parse()?);
             match argument.as_str() {
                 "--changes" => variant.changes = number()?,
                 "--one-by-one" => variant.one_by_one = Some(number()?),
@@ -118,7 +120,11 @@ impl Variant {
                 "--rejecting" => variant.is_rejecting = true,
                 "--slow" => variant.is_slow = true,
                 "--busy" => variant.is_busy = true,
-                other => return Err(format!("{other} is not known; the first lines of the program say what is").into()),
+                other => {
+                    return Err(
+                        format!("{other} is not known; the first lines of the program say what is").into()
+                    );
+                }
             }
         }
         Ok(variant)
@@ -138,7 +144,9 @@ impl Variant {
 impl House {
     async fn new(variant: &Variant) -> Outcome<Self> {
         let folder = tempfile::tempdir()?;
-        let apps: Vec<_> = (0..variant.changes.max(variant.one_by_one.unwrap_or(0))).map(|n| format!("app-{n:03}")).collect();
+        let apps: Vec<_> = (0..variant.changes.max(variant.one_by_one.unwrap_or(0)))
+            .map(|n| format!("app-{n:03}"))
+            .collect();
         let remote = Remote::make(&folder.path().join("remote.git"), &apps);
         if variant.is_rejecting {
             remote.set_hook(REJECTING);
@@ -152,7 +160,8 @@ impl House {
         let server_tasks = Tasks::default();
         let data = std::env::temp_dir().join(format!("quarterdeck-changes-{}", std::process::id()));
         let (db, server) = Db::private(&data, &server_tasks).await?;
-        let mut replica = Replica::new(Setup { git, ..Setup::new(db, remote.url(), folder.path().join("mirrors")) });
+        let mut replica =
+            Replica::new(Setup { git, ..Setup::new(db, remote.url(), folder.path().join("mirrors")) });
         replica.planner.max_age = MAX_AGE;
         replica.changes.planner.max_age = MAX_AGE;
         replica.fleet.listed();
@@ -196,9 +205,16 @@ impl House {
         let took = began.elapsed();
         let by_others = others.map_or(0, Others::stop);
         let times = asked.iter().map(|(change, at)| millis(pushed[change].0 - at.0)).collect();
-        say(&format!("all {} pushed in {:.2} s; all asked for in {:.2} s", asked.len(), took.as_secs_f64(), took_asking.as_secs_f64()))?;
+        say(&format!(
+            "all {} pushed in {:.2} s; all asked for in {:.2} s",
+            asked.len(),
+            took.as_secs_f64(),
+            took_asking.as_secs_f64()
+        ))?;
         say(&format!("request → pushed: {}", spread(times)))?;
-        let tries: i64 = sqlx::query_scalar("SELECT coalesce(sum(tries), 0)::bigint FROM changes").fetch_one(self.db().pool()).await?;
+        let tries: i64 = sqlx::query_scalar("SELECT coalesce(sum(tries), 0)::bigint FROM changes")
+            .fetch_one(self.db().pool())
+            .await?;
         say(&format!(
             "{} pushes and {} fetches for {} commits; changes were tried again {tries} times; {by_others} commits by others",
             self.calls("push"),
@@ -218,14 +234,23 @@ impl House {
             self.until_pushed(&[change]).await?;
             times.push(began.elapsed());
         }
-        say(&format!("request → pushed, {count} one by one, {} ms apart: {}", pause.as_millis(), spread(times)))?;
+        say(&format!(
+            "request → pushed, {count} one by one, {} ms apart: {}",
+            pause.as_millis(),
+            spread(times)
+        ))?;
         self.check(first, count, 0).await
     }
 
     async fn plans(&self, count: usize) -> Outcome<Vec<String>> {
         let mut plans = Vec::new();
         for app in self.apps.iter().take(count) {
-            let ask = AskPromotion { apps: vec![app.clone()], from: "dev".into(), to: "staging".into(), ..Default::default() };
+            let ask = AskPromotion {
+                apps: vec![app.clone()],
+                from: "dev".into(),
+                to: "staging".into(),
+                ..Default::default()
+            };
             let plan = self.replica.planner.make_and_keep(&actor(), AskPlan::Promote(ask)).await?;
             plans.push(plan.plan.hash);
         }
@@ -235,7 +260,8 @@ impl House {
     /// Clicks; returns the change, and when that was.
     async fn click(&self, plan: &str) -> Outcome<(u64, Timestamp)> {
         let at = fleet::now();
-        let request = StartChange { plan: plan.to_owned(), confirm_unrendered: true, ..StartChange::default() };
+        let request =
+            StartChange { plan: plan.to_owned(), confirm_unrendered: true, ..StartChange::default() };
         let started = self.changes().start(&actor(), &request).await?;
         if started.existed {
             return Err(format!("change {} was there before", started.change).into());
@@ -252,15 +278,22 @@ impl House {
                        WHERE id = ANY($1) AND pushed_at IS NOT NULL";
             let rows = sqlx::query(sql).bind(&ids).fetch_all(self.db().pool()).await?;
             if rows.len() == ids.len() {
-                return Ok(rows.iter().map(|row| (row.get::<i64, _>(0).cast_unsigned(), Timestamp(row.get(1)))).collect());
+                return Ok(rows
+                    .iter()
+                    .map(|row| (row.get::<i64, _>(0).cast_unsigned(), Timestamp(row.get(1))))
+                    .collect());
             }
-            let lost = "SELECT id || ': ' || why FROM changes WHERE id = ANY($1) AND ended_at IS NOT NULL LIMIT 1";
-            let lost: Option<String> = sqlx::query_scalar(lost).bind(&ids).fetch_optional(self.db().pool()).await?;
+            let lost =
+                "SELECT id || ': ' || why FROM changes WHERE id = ANY($1) AND ended_at IS NOT NULL LIMIT 1";
+            let lost: Option<String> =
+                sqlx::query_scalar(lost).bind(&ids).fetch_optional(self.db().pool()).await?;
             if let Some(lost) = lost {
                 return Err(format!("a change ended: {lost}").into());
             }
             if began.elapsed() > HUNG {
-                return Err(format!("{} of {} are pushed after {} s", rows.len(), ids.len(), HUNG.as_secs()).into());
+                return Err(
+                    format!("{} of {} are pushed after {} s", rows.len(), ids.len(), HUNG.as_secs()).into()
+                );
             }
             tokio::time::sleep(Duration::from_millis(if ids.len() == 1 { 2 } else { 50 })).await;
         }
@@ -274,14 +307,23 @@ impl House {
         }
         let there = files(self.remote.git(), self.remote.head())?;
         let is_ours = |path: &String| path != NOTE;
-        let differ: Vec<_> =
-            there.iter().filter(|(path, text)| is_ours(path) && expected.get(*path) != Some(text)).map(|(path, _)| path).collect();
+        let differ: Vec<_> = there
+            .iter()
+            .filter(|(path, text)| is_ours(path) && expected.get(*path) != Some(text))
+            .map(|(path, _)| path)
+            .collect();
         let lost: Vec<_> = expected.keys().filter(|path| !there.contains_key(*path)).collect();
-        let tokens: Vec<String> = sqlx::query_scalar("SELECT token::text FROM changes ORDER BY 1").fetch_all(self.db().pool()).await?;
+        let tokens: Vec<String> = sqlx::query_scalar("SELECT token::text FROM changes ORDER BY 1")
+            .fetch_all(self.db().pool())
+            .await?;
         let mut on_branch = self.remote.tokens();
         on_branch.sort();
         let commits = self.remote.commits().len() - 1;
-        if !differ.is_empty() || !lost.is_empty() || tokens != on_branch || commits != count + by_others as usize {
+        if !differ.is_empty()
+            || !lost.is_empty()
+            || tokens != on_branch
+            || commits != count + by_others as usize
+        {
             return Err(format!(
                 "NOT as asked for: {differ:?} differ, {lost:?} are gone; {} tokens on the branch for {} changes; {commits} commits",
                 on_branch.len(),
@@ -289,7 +331,9 @@ impl House {
             )
             .into());
         }
-        say(&format!("checked: {count} changes, each once on the branch; the tree is what was asked for, and nothing else"))
+        say(&format!(
+            "checked: {count} changes, each once on the branch; the tree is what was asked for, and nothing else"
+        ))
     }
 
     fn calls(&self, of: &str) -> usize {
@@ -325,7 +369,8 @@ struct Others {
 
 impl Others {
     fn push_every(pause: Duration, remote: &Remote) -> Self {
-        let (stop, pushed, path) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)), remote.path.clone());
+        let (stop, pushed, path) =
+            (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)), remote.path.clone());
         let (is_over, counter) = (stop.clone(), pushed.clone());
         let thread = std::thread::spawn(move || {
             let remote = Remote::open(&path);

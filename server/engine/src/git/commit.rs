@@ -68,7 +68,8 @@ impl Committer {
         let parents: Vec<_> = parent.iter().collect();
         let bot = Signature::now(&self.name, &self.email)?;
         let content = repository.commit_create_buffer(&bot, &bot, message, &tree, &parents)?;
-        let content = std::str::from_utf8(&content).map_err(|error| git2::Error::from_str(&error.to_string()))?;
+        let content =
+            std::str::from_utf8(&content).map_err(|error| git2::Error::from_str(&error.to_string()))?;
         Ok(match &self.key {
             Some(key) => {
                 let signature = key.sign(content.as_bytes())?;

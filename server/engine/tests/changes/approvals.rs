@@ -56,9 +56,12 @@ async fn r12_a_quorum_is_as_many_people_as_the_environment_asks_for() {
 async fn r12_neither_who_asked_nor_another_login_of_theirs_nor_a_token_approves() {
     let (house, change) = asked(1).await;
     let ana = person("ana");
-    let other_login = Actor { subject: "other-provider|ana".into(), name: "Ana@quarterdeck.test".into(), ..person("ana") };
+    let other_login =
+        Actor { subject: "other-provider|ana".into(), name: "Ana@quarterdeck.test".into(), ..person("ana") };
     let of_ben = token(&person("ben"));
-    for (actor, says) in [(&ana, "asks for a change"), (&other_login, "asks for a change"), (&of_ben, "token")] {
+    for (actor, says) in
+        [(&ana, "asks for a change"), (&other_login, "asks for a change"), (&of_ben, "token")]
+    {
         let error = house.approve(actor, change).await.expect_err("is refused");
         assert!(error.to_string().contains(says), "{}: {error}", actor.name);
     }
@@ -188,10 +191,16 @@ async fn r12_who_lost_the_right_does_not_count_any_more() {
     house.approve(&ben, change).await.expect("may");
     let _write = house.replica.write();
     house.until(change, &[ChangeState::Waiting]).await;
-    house.replica.fleet.set_policy(&format!("{crew}\n{sees}"), "p, role:managers, approvals, create, prod/*/*, allow");
+    house
+        .replica
+        .fleet
+        .set_policy(&format!("{crew}\n{sees}"), "p, role:managers, approvals, create, prod/*/*, allow");
     house.thaw().await;
     let detail = house.until(change, &WAITS).await;
-    assert!(detail.approvals[0].void.as_deref().is_some_and(|it| it.contains("may not approve")), "{detail:?}");
+    assert!(
+        detail.approvals[0].void.as_deref().is_some_and(|it| it.contains("may not approve")),
+        "{detail:?}"
+    );
     assert_eq!(house.remote.tag_of("web", "staging"), BEFORE);
     house.approve(&person("cleo"), change).await.expect("may");
     house.until_pushed(change).await;
@@ -209,8 +218,12 @@ async fn r12_who_may_not_approve_there_is_refused_and_who_may_not_see_it_learns_
     assert!(matches!(dev, Err(AppError::Forbidden { .. })), "{dev:?}");
     let nobody = of_groups("nemo", &["nobody"]);
     let request = DecideChange { change, ..DecideChange::default() };
-    let hidden = house.replica.changes.decide(&nobody, &request).await.expect_err("is hidden").into_answer(&nobody);
-    assert!(matches!(&hidden, AppError::NotFound { what } if *what == format!("Change {change}")), "{hidden:?}");
+    let hidden =
+        house.replica.changes.decide(&nobody, &request).await.expect_err("is hidden").into_answer(&nobody);
+    assert!(
+        matches!(&hidden, AppError::NotFound { what } if *what == format!("Change {change}")),
+        "{hidden:?}"
+    );
     house.end().await;
 }
 
@@ -234,7 +247,8 @@ async fn r12_an_approval_can_be_taken_back_while_it_waits() {
 async fn r12_a_decline_ends_it_with_its_reason() {
     let (house, change) = asked(1).await;
     let detail = house.detail(change).await;
-    let request = DecideChange { change, plan: detail.plan, verdict: Verdict::Decline, ..DecideChange::default() };
+    let request =
+        DecideChange { change, plan: detail.plan, verdict: Verdict::Decline, ..DecideChange::default() };
     let silent = house.replica.changes.decide(&person("ben"), &request).await;
     assert!(matches!(silent.expect_err("asks why").into_answer(&admin()), AppError::Invalid { .. }));
     let request = DecideChange { comment: "not on a\nFriday".into(), ..request };
@@ -267,7 +281,12 @@ async fn r12_in_a_protected_environment_the_approver_types_its_name() {
     let plan = house.plan(&["web"], "staging", "prod").await;
     let change = house.start(&person("ana"), &plan).await.expect("starts").change;
     let detail = house.until(change, &WAITS).await;
-    let request = DecideChange { change, plan: detail.plan, typed_environment: "staging".into(), ..DecideChange::default() };
+    let request = DecideChange {
+        change,
+        plan: detail.plan,
+        typed_environment: "staging".into(),
+        ..DecideChange::default()
+    };
     let error = house.replica.changes.decide(&person("ben"), &request).await.expect_err("is asked for");
     assert!(error.into_answer(&admin()).to_string().contains("type prod"));
     let request = DecideChange { typed_environment: "prod".into(), ..request };

@@ -51,7 +51,11 @@ impl ApiServer {
     /// Returns the patches of an Application.
     fn patches_of(&self, name: &str) -> Vec<Value> {
         let writes = self.writes.lock().expect("no panic");
-        writes.iter().filter(|(path, _)| path.ends_with(&format!("/applications/{name}"))).map(|(_, it)| it.clone()).collect()
+        writes
+            .iter()
+            .filter(|(path, _)| path.ends_with(&format!("/applications/{name}")))
+            .map(|(_, it)| it.clone())
+            .collect()
     }
 }
 
@@ -68,7 +72,10 @@ async fn answer(State(server): State<ApiServer>, request: Request) -> Response {
     match (parts.method, object) {
         (Method::POST, _) => (StatusCode::CREATED, body).into_response(),
         (_, Some(object)) => Json(object).into_response(),
-        _ => (StatusCode::NOT_FOUND, Json(json!({"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound"})))
+        _ => (
+            StatusCode::NOT_FOUND,
+            Json(json!({"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound"})),
+        )
             .into_response(),
     }
 }
@@ -77,8 +84,11 @@ async fn answer(State(server): State<ApiServer>, request: Request) -> Response {
 fn is_refresh_or_sync(patch: &Value) -> bool {
     let Some(steps) = patch.as_array() else {
         let mut patch = patch.clone();
-        let annotations = patch["metadata"].as_object_mut().expect("metadata").remove("annotations").expect("annotations");
-        let is_alone = annotations.as_object().is_some_and(|it| it.keys().all(|key| key == "argocd.argoproj.io/refresh"));
+        let annotations =
+            patch["metadata"].as_object_mut().expect("metadata").remove("annotations").expect("annotations");
+        let is_alone = annotations
+            .as_object()
+            .is_some_and(|it| it.keys().all(|key| key == "argocd.argoproj.io/refresh"));
         patch["metadata"] = json!({});
         return is_alone && patch == json!({"metadata": {}});
     };
@@ -106,22 +116,26 @@ async fn r14_after_a_push_argo_cd_is_asked_to_look_or_to_sync_and_nothing_else_i
     let _write = (house.replica.write(), house.replica.follow());
     let train = house.promote(&["web", "api"], "dev", "staging").await;
     house.until_pushed(train).await;
-    house.wait("both are to be compared", async || {
-        ["web-staging", "api-staging"].iter().all(|name| !server.patches_of(name).is_empty())
-    })
-    .await;
+    house
+        .wait("both are to be compared", async || {
+            ["web-staging", "api-staging"].iter().all(|name| !server.patches_of(name).is_empty())
+        })
+        .await;
     // Argo CD sees the commit; it syncs the one by itself, the other waits for somebody.
     house.all_run(&house.replica);
     let out_of_sync = Looks { sync: "OutOfSync", ..by_hand };
     seed("api", out_of_sync);
     house.runs("api", "staging", out_of_sync);
     let head = house.remote.head().to_string();
-    house.wait("api is synced to the commit", async || {
-        let of_api = server.patches_of("api-staging");
-        let mut steps = of_api.iter().filter_map(Value::as_array).flatten();
-        steps.any(|step| step["path"] == "/operation" && step["value"]["sync"]["revision"] == head.as_str())
-    })
-    .await;
+    house
+        .wait("api is synced to the commit", async || {
+            let of_api = server.patches_of("api-staging");
+            let mut steps = of_api.iter().filter_map(Value::as_array).flatten();
+            steps.any(|step| {
+                step["path"] == "/operation" && step["value"]["sync"]["revision"] == head.as_str()
+            })
+        })
+        .await;
     let back = house.roll_back("web", "staging", before, HoldFor::OneDay).await;
     house.until_pushed(back).await;
     let head = house.remote.head();

@@ -111,7 +111,8 @@ impl Fleet {
     /// Writes an Application as Argo CD does.
     pub(crate) fn object(&self, app: &str, environment: &str, revision: Oid, looks: Looks<'_>) -> Value {
         let Looks { health, sync, auto_sync, since } = looks;
-        let at = |moment: Timestamp| jiff::Timestamp::from_millisecond(moment.0).expect("a moment").to_string();
+        let at =
+            |moment: Timestamp| jiff::Timestamp::from_millisecond(moment.0).expect("a moment").to_string();
         let policy = if auto_sync { json!({"automated": {}}) } else { json!({}) };
         json!({
             "metadata": {"name": format!("{app}-{environment}"), "namespace": "argocd",

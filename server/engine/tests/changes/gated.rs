@@ -45,7 +45,11 @@ async fn r16_a_freeze_is_seen_before_the_click_and_the_change_waits_for_its_end(
     let _write = house.replica.write();
     let plan = house.plan(&["web"], "dev", "staging").await;
     let started = house.start(&admin(), &plan).await.expect("can be asked for");
-    assert!(started.sentence.contains("waits") && started.sentence.contains("quarter-end close"), "{}", started.sentence);
+    assert!(
+        started.sentence.contains("waits") && started.sentence.contains("quarter-end close"),
+        "{}",
+        started.sentence
+    );
     let waiting = house.until(started.change, &[ChangeState::Waiting]).await;
     assert!(waiting.row.why.contains("quarter-end close"), "{}", waiting.row.why);
     let freeze = waiting.gates.iter().find(|it| it.kind == GateKind::Freeze).expect("is asked");
@@ -186,9 +190,13 @@ async fn a_sync_window_of_argo_cd_makes_a_change_wait() {
     let house = House::new().await;
     let project = |windows: serde_json::Value| {
         let object = json!({"metadata": {"name": "shop"}, "spec": {"syncWindows": windows}});
-        Change::Projects { plane: PLANE.into(), projects: vec![serde_json::from_value(object).expect("a project")] }
+        Change::Projects {
+            plane: PLANE.into(),
+            projects: vec![serde_json::from_value(object).expect("a project")],
+        }
     };
-    let deny = json!([{"kind": "deny", "schedule": "* * * * *", "duration": "1h", "applications": ["*-staging"]}]);
+    let deny =
+        json!([{"kind": "deny", "schedule": "* * * * *", "duration": "1h", "applications": ["*-staging"]}]);
     house.replica.fleet.tell([project(deny)]);
     let _write = house.replica.write();
     let change = house.promote(&["web"], "dev", "staging").await;
@@ -255,7 +263,11 @@ async fn who_may_not_any_more_is_found_out_before_the_push() {
     house.replica.fleet.set_policy("p, role:devs, applications, get, */*, allow\ng, crew, role:devs", "");
     let _write = house.replica.write();
     let failed = house.until(change, &[ChangeState::Failed]).await;
-    assert!(failed.row.why.starts_with("ana@quarterdeck.test may not do this any more"), "{}", failed.row.why);
+    assert!(
+        failed.row.why.starts_with("ana@quarterdeck.test may not do this any more"),
+        "{}",
+        failed.row.why
+    );
     house.has_once(&[]).await;
     house.end().await;
 }
@@ -330,7 +342,12 @@ async fn who_may_not_cancel_the_changes_of_others_is_refused() {
     house.freeze("staging").await;
     let (dora, dan) = (of_groups("dora", &["devs"]), of_groups("dan", &["devs"]));
     let lena = of_groups("lena", &["devs", "leads"]);
-    let plan = house.replica.planner.make_and_keep(&dora, promotion(&["web"], "dev", "staging")).await.expect("a plan");
+    let plan = house
+        .replica
+        .planner
+        .make_and_keep(&dora, promotion(&["web"], "dev", "staging"))
+        .await
+        .expect("a plan");
     let change = house.start(&dora, &plan).await.expect("starts").change;
     let error = house.cancel(&dan, change).await.expect_err("is another's");
     assert!(matches!(error, AppError::Forbidden { .. }), "{error:?}");

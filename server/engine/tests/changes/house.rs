@@ -123,7 +123,8 @@ impl House {
     }
 
     fn program_does(&self, program: &str, script: &str) {
-        let (new, does) = (self.folder.path().join("new"), self.folder.path().join(format!("{program}.does")));
+        let (new, does) =
+            (self.folder.path().join("new"), self.folder.path().join(format!("{program}.does")));
         fs::write(&new, format!("{script}\n")).and_then(|()| fs::rename(new, does)).expect("writes");
     }
 
@@ -176,7 +177,12 @@ impl House {
         self.decide(actor, change, Verdict::Approve).await
     }
 
-    pub(crate) async fn decide(&self, actor: &Actor, change: u64, verdict: Verdict) -> Result<String, AppError> {
+    pub(crate) async fn decide(
+        &self,
+        actor: &Actor,
+        change: u64,
+        verdict: Verdict,
+    ) -> Result<String, AppError> {
         let detail = self.detail(change).await;
         let request = DecideChange {
             change,
@@ -195,7 +201,11 @@ impl House {
     }
 
     pub(crate) async fn detail(&self, change: u64) -> ChangeDetail {
-        self.replica.changes.get(&admin(), change).await.unwrap_or_else(|error| panic!("change {change}: {error}"))
+        self.replica
+            .changes
+            .get(&admin(), change)
+            .await
+            .unwrap_or_else(|error| panic!("change {change}: {error}"))
     }
 
     /// Waits until a change is in one of these states; returns how it stands then.
@@ -359,7 +369,11 @@ pub(crate) fn clicked(plan: &PlanDetail) -> StartChange {
     }
 }
 
-pub(crate) async fn start(replica: &Replica, actor: &Actor, request: &StartChange) -> Result<Started, AppError> {
+pub(crate) async fn start(
+    replica: &Replica,
+    actor: &Actor,
+    request: &StartChange,
+) -> Result<Started, AppError> {
     replica.changes.start(actor, request).await.map_err(|error: Error| error.into_answer(actor))
 }
 
@@ -388,4 +402,3 @@ pub(crate) fn token(owner: &Actor) -> Actor {
         ..owner.clone()
     }
 }
-

@@ -120,7 +120,8 @@ async fn kill_once(house: &House, at: At, round: u32) -> u64 {
     let second = Program::start(house, &mirrors, ArgoCd::Well);
     house.until(change, &[ChangeState::Done]).await;
     for state in ["pushed", "done"] {
-        let steps = format!("SELECT count(*)::text FROM change_steps WHERE change = {change} AND state = '{state}'");
+        let steps =
+            format!("SELECT count(*)::text FROM change_steps WHERE change = {change} AND state = '{state}'");
         assert_eq!(house.ask(&steps).await, "1", "{at:?}: it came to {state} once");
     }
     second.kill();
@@ -171,7 +172,8 @@ async fn two_of_three_killed(count: usize) {
     let house = House::of(&apps, |_| {}).await;
     let mut programs: Vec<_> =
         (0..3).map(|n| Program::start(&house, &format!("mirrors-of-child-{n}"), ArgoCd::Well)).collect();
-    let mut kill_at = [rand::random_range(1..count / 2), rand::random_range(count / 2..count)].into_iter().peekable();
+    let mut kill_at =
+        [rand::random_range(1..count / 2), rand::random_range(count / 2..count)].into_iter().peekable();
     let mut changes = Vec::new();
     for (asked, app) in apps.iter().enumerate() {
         changes.push(house.promote(&[app], "dev", "staging").await);

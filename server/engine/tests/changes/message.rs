@@ -104,7 +104,11 @@ async fn r17_signed_commits_verify_with_each_kind_of_key() {
     for kind in [&["-t", "ed25519"][..], &["-t", "ecdsa", "-b", "256"], &["-t", "rsa", "-b", "3072"]] {
         let keys = tempfile::tempdir().expect("a folder");
         let key = keys.path().join("key");
-        let made = Command::new("ssh-keygen").args(["-q", "-N", "", "-C", "bot", "-f"]).arg(&key).args(kind).status();
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-N", "", "-C", "bot", "-f"])
+            .arg(&key)
+            .args(kind)
+            .status();
         assert!(made.expect("ssh-keygen is there").success());
         let private = fs::read_to_string(&key).expect("a key");
         let house = House::with(move |setup| {
@@ -126,7 +130,8 @@ async fn r17_signed_commits_verify_with_each_kind_of_key() {
 async fn r17_a_key_with_a_passphrase_is_told_at_the_start() {
     let keys = tempfile::tempdir().expect("a folder");
     let key = keys.path().join("key");
-    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "secret", "-f"]).arg(&key).status();
+    let made =
+        Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "secret", "-f"]).arg(&key).status();
     assert!(made.expect("ssh-keygen is there").success());
     let private = fs::read_to_string(&key).expect("a key");
     let settings = ChangeSettings { signing_key: Some(private.clone().into()), ..ChangeSettings::default() };
@@ -155,14 +160,20 @@ fn verifies(remote: &Remote, folder: &Path, public: &str) -> bool {
     let signers = folder.join("signers");
     let public: Vec<_> = public.split_whitespace().take(2).collect();
     fs::write(&signers, format!("bot@quarterdeck.test {}\n", public.join(" "))).expect("writes");
-    let output = Command::new("git").arg("--git-dir").arg(&remote.path)
-        .arg("-c").arg(format!("gpg.ssh.allowedSignersFile={}", signers.display()))
-        .args(["verify-commit", "main"]).output().expect("runs");
+    let output = Command::new("git")
+        .arg("--git-dir")
+        .arg(&remote.path)
+        .arg("-c")
+        .arg(format!("gpg.ssh.allowedSignersFile={}", signers.display()))
+        .args(["verify-commit", "main"])
+        .output()
+        .expect("runs");
     output.status.success()
 }
 
 fn git(remote: &Remote, arguments: &[&str]) -> String {
-    let output = Command::new("git").arg("--git-dir").arg(&remote.path).args(arguments).output().expect("runs");
+    let output =
+        Command::new("git").arg("--git-dir").arg(&remote.path).args(arguments).output().expect("runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("text")
 }

@@ -126,7 +126,9 @@ async fn r8_a_squash_of_our_commit_that_quotes_it_is_found() {
     // A program pushed, and died before it wrote that down; then somebody gathered the branch into one commit.
     let token = house.token_of(change).await;
     let file = [(overlay("web", "staging"), kustomization("staging", AFTER))];
-    let squash = house.remote.commit(&file, &format!("Squashed\n\n    Promote web\n\n    Quarterdeck-Token: {token}\n\nmore\n"));
+    let squash = house
+        .remote
+        .commit(&file, &format!("Squashed\n\n    Promote web\n\n    Quarterdeck-Token: {token}\n\nmore\n"));
     let _write = house.replica.write();
     let pushed = house.until_pushed(change).await;
     assert_eq!(pushed.row.commit, Some(squash.to_string()));

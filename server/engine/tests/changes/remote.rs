@@ -6,7 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use git2::{Commit, FileMode, Oid, Repository, RepositoryInitOptions, Signature, Sort, build::TreeUpdateBuilder};
+use git2::{
+    Commit, FileMode, Oid, Repository, RepositoryInitOptions, Signature, Sort, build::TreeUpdateBuilder,
+};
 
 /// The environments, in the order of promotions.
 pub(crate) const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "prod"];
@@ -42,13 +44,18 @@ impl Remote {
         let git = Repository::init_opts(path, &options).expect("a repository");
         // Git's own settings for a call of the program name no folder of hooks: a forge has its own.
         let hooks = path.join("hooks");
-        git.config().and_then(|mut it| it.set_str("core.hooksPath", &hooks.to_string_lossy())).expect("is set");
+        git.config()
+            .and_then(|mut it| it.set_str("core.hooksPath", &hooks.to_string_lossy()))
+            .expect("is set");
         let remote = Self { path: path.to_owned(), git };
         let mut files = Vec::new();
         for app in apps.iter().map(AsRef::as_ref) {
             files.push((format!("apps/{app}/base/kustomization.yaml"), "resources: []\n".to_owned()));
             let overlays = ENVIRONMENTS.iter().zip(VERSIONS);
-            files.extend(overlays.map(|(environment, tag)| (overlay(app, environment), kustomization(environment, tag))));
+            files.extend(
+                overlays
+                    .map(|(environment, tag)| (overlay(app, environment), kustomization(environment, tag))),
+            );
         }
         remote.commit(&files, "Begin");
         remote
@@ -91,10 +98,14 @@ impl Remote {
         for (path, text) in files {
             match text.as_ref() {
                 "" => update.remove(path.as_ref()),
-                text => update.upsert(path.as_ref(), git.blob(text.as_bytes()).expect("a blob"), FileMode::Blob),
+                text => {
+                    update.upsert(path.as_ref(), git.blob(text.as_bytes()).expect("a blob"), FileMode::Blob)
+                }
             };
         }
-        let empty = || git.treebuilder(None).and_then(|it| it.write()).and_then(|it| git.find_tree(it)).expect("a tree");
+        let empty = || {
+            git.treebuilder(None).and_then(|it| it.write()).and_then(|it| git.find_tree(it)).expect("a tree")
+        };
         let base = parent.as_ref().map_or_else(empty, |it| it.tree().expect("a tree"));
         let tree = update.create_updated(git, &base).and_then(|it| git.find_tree(it)).expect("a tree");
         let who = Signature::now("erin", "erin@quarterdeck.test").expect("a signature");
@@ -135,14 +146,16 @@ impl Remote {
     pub(crate) fn commits(&self) -> Vec<(Oid, String)> {
         let mut walk = self.git.revwalk().expect("a walk");
         walk.set_sorting(Sort::TOPOLOGICAL).and_then(|()| walk.push(self.head())).expect("begins");
-        let message = |id: Oid| self.git.find_commit(id).expect("a commit").message().expect("text").to_owned();
+        let message =
+            |id: Oid| self.git.find_commit(id).expect("a commit").message().expect("text").to_owned();
         walk.map(|id| id.expect("goes on")).map(|id| (id, message(id))).collect()
     }
 
     /// Returns the tokens of changes on the branch, as often as they are there.
     pub(crate) fn tokens(&self) -> Vec<String> {
         let commits = self.commits();
-        let tokens = commits.iter().flat_map(|(_, message)| message.lines().filter_map(|it| it.strip_prefix(TOKEN)));
+        let tokens =
+            commits.iter().flat_map(|(_, message)| message.lines().filter_map(|it| it.strip_prefix(TOKEN)));
         tokens.map(str::to_owned).collect()
     }
 
@@ -150,9 +163,11 @@ impl Remote {
     pub(crate) fn changed_by(&self, commit: Oid) -> Vec<String> {
         let commit = self.git.find_commit(commit).expect("a commit");
         let before = commit.parent(0).and_then(|it| it.tree()).ok();
-        let difference = self.git.diff_tree_to_tree(before.as_ref(), Some(&commit.tree().expect("a tree")), None);
+        let difference =
+            self.git.diff_tree_to_tree(before.as_ref(), Some(&commit.tree().expect("a tree")), None);
         let difference = difference.expect("compares");
-        let path = |delta: git2::DiffDelta<'_>| delta.new_file().path().expect("a path").display().to_string();
+        let path =
+            |delta: git2::DiffDelta<'_>| delta.new_file().path().expect("a path").display().to_string();
         difference.deltas().map(path).collect()
     }
 

@@ -31,7 +31,10 @@ async fn r13_a_rollback_is_a_new_commit_on_top_and_sets_a_hold() {
     house.replica.gates.reload().await.expect("reads");
     let book = house.replica.gates.book();
     let [hold] = book.holds() else { panic!("{:?}", book.holds()) };
-    assert_eq!((hold.environment.as_str(), hold.version.as_deref(), hold.change), ("staging", Some(BEFORE), Some(back)));
+    assert_eq!(
+        (hold.environment.as_str(), hold.version.as_deref(), hold.change),
+        ("staging", Some(BEFORE), Some(back))
+    );
     let train = house.plan(&["web", "api"], "dev", "staging").await;
     let web = train.plan.rows.iter().find(|it| it.app == "web").expect("a row");
     let RowOutcome::Skipped { why } = &web.outcome else { panic!("{web:?}") };

@@ -65,7 +65,9 @@ async fn r11_a_push_that_lands_late_is_not_doubled() {
 async fn r11_a_remote_that_is_away_is_waited_for_and_said() {
     let house = House::new().await;
     let change = house.promote(&["web"], "dev", "staging").await;
-    house.git_does("if [ ! -e $here/back ]; then echo 'fatal: unable to access: Connection refused' >&2; exit 128; fi");
+    house.git_does(
+        "if [ ! -e $here/back ]; then echo 'fatal: unable to access: Connection refused' >&2; exit 128; fi",
+    );
     let _write = house.replica.write();
     // The first try may go by what was fetched a moment ago; then it has to be asked.
     house.until_why(change, "does not answer").await;
@@ -188,7 +190,9 @@ async fn the_clock_goes_back_and_nothing_is_lost() {
         .await;
     let _write = (house.replica.write(), house.replica.follow());
     house.until_pushed(change).await;
-    house.sql("UPDATE changes SET since = since + interval '1 day', pushed_at = pushed_at + interval '1 day'").await;
+    house
+        .sql("UPDATE changes SET since = since + interval '1 day', pushed_at = pushed_at + interval '1 day'")
+        .await;
     house.all_run(&house.replica);
     house.until(change, &[ChangeState::Done]).await;
     house.has_once(&[change]).await;

@@ -11,7 +11,9 @@ use crate::support::{admin, count};
 /// Has somebody else push a commit right before our first push.
 fn others_are_faster(house: &House, commit: git2::Oid) {
     let remote = house.remote.path.display();
-    house.git_does(&format!("first push others && git --git-dir={remote} update-ref refs/heads/main {commit}"));
+    house.git_does(&format!(
+        "first push others && git --git-dir={remote} update-ref refs/heads/main {commit}"
+    ));
 }
 
 #[tokio::test]
@@ -63,7 +65,11 @@ async fn r9_the_same_field_asks_a_person_and_nothing_is_written() {
     house.has_once(&[]).await;
     // The person looks, and decides to go on.
     let plan = house.plan(&["web"], "dev", "staging").await;
-    assert!(plan.plan.files.is_empty() || plan.plan.rows[0].before.as_deref() == Some("1.5.9"), "{:?}", plan.plan.rows);
+    assert!(
+        plan.plan.files.is_empty() || plan.plan.rows[0].before.as_deref() == Some("1.5.9"),
+        "{:?}",
+        plan.plan.rows
+    );
     house.end().await;
 }
 
@@ -153,11 +159,15 @@ async fn r9_two_writers_at_once_do_no_harm() {
         changes.push(house.promote(&[app], "dev", "staging").await);
     }
     // Nobody's lease holds: both believe that the branch is theirs.
-    house.sql("CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+    house
+        .sql(
+            "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
                CREATE TRIGGER forget BEFORE DELETE ON leases FOR EACH ROW EXECUTE FUNCTION forget();
                CREATE OR REPLACE FUNCTION old() RETURNS trigger LANGUAGE plpgsql AS $$
                BEGIN NEW.until := now() - interval '1 second'; RETURN NEW; END $$;
-               CREATE TRIGGER old BEFORE INSERT OR UPDATE ON leases FOR EACH ROW EXECUTE FUNCTION old();").await;
+               CREATE TRIGGER old BEFORE INSERT OR UPDATE ON leases FOR EACH ROW EXECUTE FUNCTION old();",
+        )
+        .await;
     let _write = (house.replica.write(), other.write());
     for change in &changes {
         house.until_pushed(*change).await;
@@ -224,7 +234,10 @@ async fn two_people_promote_different_apps_at_once_and_both_are_written() {
     assert_ne!(web, api);
     assert_eq!(house.until_pushed(web).await.row.who, ana.name);
     assert_eq!(house.until_pushed(api).await.row.who, ben.name);
-    assert_eq!((house.remote.tag_of("web", "staging"), house.remote.tag_of("api", "staging")), (AFTER.into(), AFTER.into()));
+    assert_eq!(
+        (house.remote.tag_of("web", "staging"), house.remote.tag_of("api", "staging")),
+        (AFTER.into(), AFTER.into())
+    );
     house.has_once(&[web, api]).await;
     house.end().await;
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::{ByteString, api::core::v1::Secret, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use secrecy::ExposeSecret as _;
 
-use super::{Credentials, Registrations};
+use super::{Credentials, Purpose, Registrations};
 use crate::git::mirror::{Remote, Repo};
 
 fn secret(name: &str, kind: &str, entries: &[(&str, &str)]) -> Secret {
@@ -98,4 +98,26 @@ fn what_is_not_supported_is_said() {
 fn the_login_of_a_url_serves_where_no_secret_does() {
     let found = find(Vec::new(), "", "https://bot:t%40ken@git.example.com/a").expect("is found");
     assert_eq!(found.login(), Some(("bot", "t@ken")));
+}
+
+#[test]
+fn what_pushes_is_never_what_fetches() {
+    let repo = Repo {
+        control_plane: "lab".into(),
+        project: "shop".into(),
+        url: "https://git.test/shop/deploy".into(),
+    };
+    let remote = Remote::read(&repo.url).expect("a URL");
+    let entries = |password| [("url", "https://git.test/shop/deploy"), ("password", password)];
+    let secrets = vec![
+        secret("fetches", "repository", &entries("to read")),
+        secret("pushes", "repository-write", &entries("to write")),
+    ];
+    let both = Registrations { secrets: secrets.clone(), ..Registrations::default() };
+    let used = |purpose| both.of(&repo, &remote, purpose).expect("credentials").secret;
+    assert_eq!(used(Purpose::Read).as_deref(), Some("fetches"));
+    assert_eq!(used(Purpose::Write).as_deref(), Some("pushes"));
+    let only_read = Registrations { secrets: secrets[..1].to_vec(), ..Registrations::default() };
+    let none = only_read.of(&repo, &remote, Purpose::Write).expect("no error");
+    assert!(none.is_empty(), "what fetches is not tried for a push");
 }
