@@ -62,7 +62,7 @@ fn Row(window: SyncWindowRow) -> impl IntoView {
     };
     let state = state(&window);
     let times = view! {
-        <code>{window.schedule}</code>
+        <code class="whitespace-nowrap">{window.schedule}</code>
         {format!(", {}, {}", window.duration, if window.zone.is_empty() { "UTC" } else { &window.zone })}
     };
     view! {
