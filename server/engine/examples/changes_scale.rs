@@ -176,7 +176,7 @@ impl House {
 
     /// As it is in a program that runs for a while.
     async fn wait_until_read(&self) {
-        let row = self.replica.fleet.index.load().rows[0].clone();
+        let row = self.changes().index.load().rows[0].clone();
         while self.replica.changes.repositories.book().facts_of(&row).is_none() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

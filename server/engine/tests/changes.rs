@@ -10,6 +10,7 @@ mod killed;
 mod message;
 mod once;
 mod orders;
+#[expect(dead_code, reason = "a child opens what is there")]
 mod remote;
 mod replica;
 mod rollbacks;

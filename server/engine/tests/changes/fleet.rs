@@ -1,14 +1,13 @@
 //! Applications as Argo CD tells of them: one for each app in each environment, each environment with its cluster.
 
 use std::{
-    path::Path,
     sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
 use engine::fleet::{
     credentials::{AccessSettings, Registration},
-    index::{Change, Index, Indexer},
+    index::{Change, Indexer},
     probe::Contact,
 };
 use git2::Oid;
@@ -25,7 +24,6 @@ pub(crate) const CREW: &str = "crew";
 
 /// Tells the index, as the watch of a control plane does.
 pub(crate) struct Fleet {
-    pub(crate) index: Index,
     indexer: Mutex<Indexer>,
     url: String,
 }
@@ -49,8 +47,8 @@ impl Default for Looks<'_> {
 
 impl Fleet {
     /// Knows nothing yet; `url` is the repository of all Applications.
-    pub(crate) fn new(index: Index, indexer: Indexer, url: &str) -> Self {
-        Self { index, indexer: Mutex::new(indexer), url: url.to_owned() }
+    pub(crate) fn new(indexer: Indexer, url: &str) -> Self {
+        Self { indexer: Mutex::new(indexer), url: url.to_owned() }
     }
 
     /// Says what the control plane lists at first: its clusters, and who may do what.
@@ -96,12 +94,6 @@ impl Fleet {
         self.tell(apps.iter().flat_map(|app| of_app(app.as_ref())));
     }
 
-    /// Says that an Application is gone.
-    pub(crate) fn lost(&self, app: &str, environment: &str) {
-        let name = format!("{app}-{environment}");
-        self.tell([Change::ApplicationGone { plane: PLANE.into(), namespace: "argocd".into(), name }]);
-    }
-
     fn application(&self, app: &str, environment: &str, revision: Oid, looks: Looks<'_>) -> Change {
         let object = self.object(app, environment, revision, looks);
         let application = Box::new(serde_json::from_value(object).expect("an Application"));
@@ -135,11 +127,6 @@ impl Fleet {
     fn indexer(&self) -> MutexGuard<'_, Indexer> {
         self.indexer.lock().expect("no panic")
     }
-}
-
-/// Names a folder's repository as Applications do.
-pub(crate) fn url_of(path: &Path) -> String {
-    format!("file://{}", path.display())
 }
 
 pub(crate) fn now() -> Timestamp {

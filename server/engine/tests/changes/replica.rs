@@ -123,7 +123,7 @@ impl Replica {
         let changes = Changes {
             db: setup.db.clone(),
             denials,
-            index: index.clone(),
+            index,
             planner: planner.clone(),
             repositories,
             gates: gates.clone(),
@@ -135,7 +135,7 @@ impl Replica {
             holder: uuid::Uuid::new_v4().to_string().into(),
             lease: setup.lease,
         };
-        let fleet = Fleet::new(index, indexer, &setup.url);
+        let fleet = Fleet::new(indexer, &setup.url);
         Self { db: setup.db, fleet, planner, gates, changes, follower, tasks }
     }
 

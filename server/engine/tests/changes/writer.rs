@@ -3,6 +3,7 @@
 
 mod fleet;
 mod orders;
+#[expect(dead_code, reason = "it reads the head alone")]
 mod remote;
 #[expect(dead_code, reason = "it plans nothing and shows nothing")]
 mod replica;
