@@ -111,10 +111,7 @@ impl Changes {
             self.denials.deny(&self.db, &change.actor, entry, why.clone()).await?;
             return Ok(Admission::End { why });
         }
-        let verified = match self.verified(change).await? {
-            Ok(verified) => verified,
-            Err(why) => return Ok(Admission::End { why }),
-        };
+        let (verified, moved) = self.verified(change).await?;
         let gates = self.gates_with(&snapshot, book, change, &verified).await?;
         let closed = |it: &&Gate| !it.passed;
         // People first: what they decide does not depend on the rest.
@@ -122,29 +119,28 @@ impl Changes {
         if let Some(gate) = approval {
             return Ok(Admission::Wait { state: ChangeState::AwaitingApproval, why: gate.why.clone() });
         }
-        Ok(match gates.iter().find(closed) {
-            Some(gate) => Admission::Wait { state: ChangeState::Waiting, why: gate.why.clone() },
-            None => Admission::Pass,
+        Ok(match (gates.iter().find(closed), moved) {
+            (Some(gate), _) => Admission::Wait { state: ChangeState::Waiting, why: gate.why.clone() },
+            // While something else is in the way, a newer change may still take its place.
+            (None, Some(why)) => Admission::End { why },
+            (None, None) => Admission::Pass,
         })
     }
 
-    /// What the fleet says of the source now, by app; or why the plan cannot be carried out any more: the source moved to
-    /// other values since (rule R2).
-    async fn verified(
-        &self,
-        change: &Stored,
-    ) -> Result<std::result::Result<BTreeMap<String, Verified>, String>> {
-        let AskPlan::Promote(ask) = &change.ask else { return Ok(Ok(BTreeMap::new())) };
+    /// What the fleet says of the source now, by app; and why the plan cannot be carried out any more, where the source
+    /// moved to other values since (rule R2).
+    async fn verified(&self, change: &Stored) -> Result<(BTreeMap<String, Verified>, Option<String>)> {
+        let AskPlan::Promote(ask) = &change.ask else { return Ok((BTreeMap::new(), None)) };
         let now = match self.planner.verified_now(&change.ask, &change.plan_hash).await {
             Ok(now) => now,
             // What is not there now may be listed again in a moment: the gate of health says so.
             Err(error) => {
                 let why = error.into_answer(&store::system()).to_string();
                 let not = |app: &store::StoredApp| (app.slug.clone(), Verified::Not { why: why.clone() });
-                return Ok(Ok(change.apps.iter().map(not).collect()));
+                return Ok((change.apps.iter().map(not).collect(), None));
             }
         };
-        let mut verified = BTreeMap::new();
+        let (mut verified, mut gone) = (BTreeMap::new(), None);
         for (slug, says, commit) in now {
             let row = change
                 .plan
@@ -157,15 +153,15 @@ impl Changes {
             if let Some(commit) = commit.filter(|_| moved)
                 && !self.source_holds(change, row).await
             {
-                return Ok(Err(format!(
+                gone = Some(format!(
                     "{slug} runs something else in {} since it was planned, at commit {:.7}. Plan it again.",
                     change.source,
                     commit.to_string()
-                )));
+                ));
             }
             verified.insert(slug, says);
         }
-        Ok(Ok(verified))
+        Ok((verified, gone))
     }
 
     /// Whether a later commit of the source still has what the plan takes from it.
@@ -216,7 +212,7 @@ impl Changes {
         let snapshot = self.index.load();
         let mut all = Vec::new();
         for change in changes {
-            let verified = self.verified(change).await?.unwrap_or_default();
+            let (verified, _) = self.verified(change).await?;
             all.push(self.gates_with(&snapshot, &book, change, &verified).await?);
         }
         Ok(all)

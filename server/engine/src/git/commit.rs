@@ -29,6 +29,8 @@ pub enum CommitError {
         "the key that signs commits cannot be used: {0}; give a private key of OpenSSH without a passphrase"
     )]
     Key(#[source] ssh_key::Error),
+    #[error("RSA keys are not supported: give one of the kind ed25519 or ecdsa-sha2-nistp256")]
+    Rsa,
     #[error("the commit cannot be signed: {0}")]
     Signature(#[source] ssh_key::Error),
     #[error("the commit cannot be made: {}", .0.message())]
@@ -89,6 +91,10 @@ impl SigningKey {
         let key = PrivateKey::from_openssh(text.expose_secret()).map_err(CommitError::Key)?;
         if key.is_encrypted() {
             return Err(CommitError::Key(ssh_key::Error::Encrypted));
+        }
+        // The library takes one of the two primes twice, and then does not sign.
+        if key.algorithm().is_rsa() {
+            return Err(CommitError::Rsa);
         }
         Ok(Self(key))
     }

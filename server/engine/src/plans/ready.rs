@@ -122,14 +122,19 @@ impl Planner {
         Ok(asked.apps.into_iter().map(|app| (app.slug, app.verified, app.commit)).collect())
     }
 
-    /// Tells whether a plan made now would do the same to an app as this row.
+    /// Tells whether a plan made now would take the same for an app as this row: also where the target has it by now.
     ///
     /// # Errors
     /// What cannot be planned now.
     pub(crate) async fn moves_still(&self, ask: &AskPlan, own: &str, row: &PlanRow) -> Result<bool> {
         let made = self.plan(&crate::changes::system(), ask, &self.gates.book(), Some(own)).await?;
         let now = made.planned.plan.rows.iter().find(|it| it.base_path == row.base_path);
-        Ok(now.is_some_and(|now| now.outcome == RowOutcome::Moves && now.moves == row.moves))
+        Ok(now.is_some_and(|now| match now.outcome {
+            RowOutcome::Moves => now.moves == row.moves,
+            // Our own commit may have come to the branch in this very moment.
+            RowOutcome::NothingToDo => true,
+            RowOutcome::Skipped { .. } | RowOutcome::Stopped { .. } => false,
+        }))
     }
 
     /// Checks that a plan is there for this actor.

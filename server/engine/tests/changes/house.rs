@@ -36,7 +36,7 @@ const GIT: &str = r#"#!/bin/sh
 for word in "$@"; do case $word in push | fetch) call=$word ;; esac; done
 here=${0%/*}
 first() { [ "$call" = "$1" ] && mkdir "$here/was-$1-$2" 2>/dev/null; }
-case $call in push | fetch) [ ! -e "$0.does" ] || . "$0.does" ;; esac
+case $call in push | fetch | ls-remote) [ ! -e "$0.does" ] || . "$0.does" ;; esac
 exec git "$@"
 "#;
 

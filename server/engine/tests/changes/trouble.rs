@@ -45,7 +45,7 @@ async fn r11_a_push_that_lands_late_is_not_doubled() {
     let remote = house.remote.path.display();
     house.git_does(&format!(
         "if first push late; then\n\
-           (until [ -e $here/go ]; do sleep 0.02; done; git \"$@\") >/dev/null 2>&1 &\n\
+           (cd /; until [ -e $here/go ]; do sleep 0.02; done; git \"$@\") >/dev/null 2>&1 &\n\
            {HUNG_UP}\n\
          elif first push again; then\n\
            head=$(git --git-dir={remote} rev-parse main); touch $here/go\n\

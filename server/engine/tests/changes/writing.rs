@@ -289,13 +289,12 @@ async fn r19_the_newest_wins_over_what_is_not_committed() {
 
 #[tokio::test]
 async fn r19_a_train_is_not_taken_apart_by_a_change_of_one_of_its_apps() {
-    let house = House::new().await;
-    house.freeze("staging").await;
+    let house = House::with(|setup| setup.environments[1].approvals = 1).await;
     let train = house.promote(&["web", "api"], "dev", "staging").await;
     house.release("web", "1.7.0");
     let newer = house.plan(&["web"], "dev", "staging").await;
     let _newer = house.start(&admin(), &newer).await;
     assert_ne!(house.detail(train).await.row.state, ChangeState::Superseded);
-    assert!(count(&house.db, "SELECT count(*) FROM changes WHERE state = 'waiting'").await >= 1);
+    assert!(count(&house.db, "SELECT count(*) FROM changes WHERE state = 'awaiting_approval'").await >= 1);
     house.end().await;
 }
