@@ -55,7 +55,7 @@ const EVERYWHERE: [At; 13] = [
 #[tokio::test]
 async fn r11_killed_at_every_state_a_change_goes_on_once() {
     let rounds = std::env::var("QUARTERDECK_ROUNDS").map_or(ROUNDS, |it| it.parse().expect("a number"));
-    let all = futures::stream::iter(EVERYWHERE.map(|at| kill_often(at, rounds)));
+    let all = futures::stream::iter(EVERYWHERE.map(|at| Box::pin(kill_often(at, rounds))));
     all.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await;
 }
 
@@ -74,12 +74,12 @@ async fn kill_often(at: At, rounds: u32) {
         setup.environments[1].approvals = approvals;
         setup.environments[1].soak = soak;
     };
-    let house = House::of(&["web"], asks).await;
+    let house = Box::pin(House::of(&["web"], asks)).await;
     let mut done = Vec::new();
     for round in 0..rounds {
         let tag = format!("2.0.{round}");
         house.release("web", &tag);
-        done.push(kill_once(&house, at, round).await);
+        done.push(Box::pin(kill_once(&house, at, round)).await);
         assert_eq!(house.remote.tag_of("web", "staging"), tag, "{at:?}, round {round}");
         house.has_once(&done).await;
     }
