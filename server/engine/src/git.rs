@@ -2,6 +2,7 @@
 //!
 //! Nothing here writes to anybody's repository: mirrors are our own copies. Plans are pure functions of commits.
 
+pub mod chronicle;
 pub mod edit;
 pub mod history;
 pub mod layout;

@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod bare;
+mod chronicle;
 mod damaged;
 mod db;
 mod fuzzed;
