@@ -4,17 +4,23 @@
 
 mod access;
 mod apps;
+mod changes;
 mod fleet;
+mod gates;
 mod operations;
 mod plans;
 mod record;
+mod waiting;
 
 pub use access::*;
 pub use apps::*;
+pub use changes::*;
 pub use fleet::*;
+pub use gates::*;
 pub use operations::*;
 pub use plans::*;
 pub use record::*;
+pub use waiting::*;
 
 #[cfg(feature = "ssr")]
 pub use server::{fail, set_content_policy, set_not_found};

@@ -7,6 +7,7 @@
 #![expect(unreachable_pub, reason = "the component macro makes the properties of each component public")]
 
 pub mod api;
+mod change_query;
 mod filter;
 mod live;
 mod matrix_query;

@@ -6,8 +6,11 @@ mod app;
 mod application;
 mod applications;
 mod audit;
+mod change;
+mod changes;
 mod cluster;
 mod clusters;
+mod freezes;
 mod login;
 mod matrix;
 mod menu;
@@ -20,13 +23,17 @@ mod repositories;
 mod rollback;
 mod sessions;
 mod tokens;
+mod waiting;
 
 pub(crate) use app::AppPage;
 pub(crate) use application::ApplicationPage;
 pub(crate) use applications::ApplicationsPage;
 pub(crate) use audit::AuditPage;
+pub(crate) use change::ChangePage;
+pub(crate) use changes::ChangesPage;
 pub(crate) use cluster::ClusterPage;
 pub(crate) use clusters::ClustersPage;
+pub(crate) use freezes::FreezesPage;
 pub(crate) use login::LoginPage;
 pub(crate) use matrix::MatrixPage;
 pub(crate) use menu::MenuPage;
@@ -39,13 +46,16 @@ pub(crate) use repositories::RepositoriesPage;
 pub(crate) use rollback::RollbackPage;
 pub(crate) use sessions::SessionsPage;
 pub(crate) use tokens::TokensPage;
+pub(crate) use waiting::WaitingPage;
 
 use leptos::prelude::*;
 use model::{
     AppError, AppResult, Timestamp,
     application::{ApplicationDetail, ApplicationList},
     apps::{AppDetail, Matrix},
+    change::{ChangeDetail, ChangeList, WaitingList},
     cluster::{ClusterDetail, ClusterList},
+    gate::GateList,
     overview::Overview,
     view::{Content, View},
 };
@@ -317,6 +327,46 @@ impl Shown for Matrix {
 impl Shown for AppDetail {
     fn of(content: &Content) -> Option<Self> {
         if let Content::App(it) = content { Some((**it).clone()) } else { None }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl Shown for ChangeList {
+    fn of(content: &Content) -> Option<Self> {
+        if let Content::Changes(it) = content { Some((**it).clone()) } else { None }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl Shown for ChangeDetail {
+    fn of(content: &Content) -> Option<Self> {
+        if let Content::Change(it) = content { Some((**it).clone()) } else { None }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl Shown for WaitingList {
+    fn of(content: &Content) -> Option<Self> {
+        if let Content::Waiting(it) = content { Some((**it).clone()) } else { None }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+impl Shown for GateList {
+    fn of(content: &Content) -> Option<Self> {
+        if let Content::Gates(it) = content { Some((**it).clone()) } else { None }
     }
 
     fn now(&self) -> Timestamp {

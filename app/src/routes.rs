@@ -9,17 +9,19 @@ use leptos_router::{
 use model::{
     application::{ApplicationId, ListApplications},
     apps::{CellId, ListApps},
+    change::ListChanges,
     cluster::ClusterId,
     record::{ExportFormat, ListEvents},
     view::View,
 };
 
 use crate::{
-    filter, matrix_query,
+    change_query, filter, matrix_query,
     pages::{
-        AppPage, ApplicationPage, ApplicationsPage, AuditPage, ClusterPage, ClustersPage, LoginPage,
-        MatrixPage, MenuPage, NotFoundPage, OverviewPage, PermissionsPage, PlanPage, PromotePage,
-        RepositoriesPage, RollbackPage, SessionsPage, TokensPage,
+        AppPage, ApplicationPage, ApplicationsPage, AuditPage, ChangePage, ChangesPage, ClusterPage,
+        ClustersPage, FreezesPage, LoginPage, MatrixPage, MenuPage, NotFoundPage, OverviewPage,
+        PermissionsPage, PlanPage, PromotePage, RepositoriesPage, RollbackPage, SessionsPage, TokensPage,
+        WaitingPage,
     },
     ui::shell::{Frame, Shell},
 };
@@ -30,6 +32,9 @@ pub const CLUSTERS: &str = "/clusters";
 pub const MATRIX: &str = "/matrix";
 pub const APPS: &str = "/apps";
 pub const PLANS: &str = "/plans";
+pub const CHANGES: &str = "/changes";
+pub const WAITING: &str = "/waiting";
+pub const FREEZES: &str = "/freezes";
 pub const REPOSITORIES: &str = "/repositories";
 pub const PERMISSIONS: &str = "/permissions";
 pub const SESSIONS: &str = "/settings/sessions";
@@ -78,6 +83,10 @@ pub fn Pages() -> impl IntoView {
                 />
                 <Route path=path!("/plans") view=PromotePage ssr=SsrMode::Async/>
                 <Route path=path!("/plans/:hash") view=PlanPage ssr=SsrMode::Async/>
+                <Route path=path!("/changes") view=ChangesPage ssr=SsrMode::Async/>
+                <Route path=path!("/changes/:id") view=ChangePage ssr=SsrMode::Async/>
+                <Route path=path!("/waiting") view=WaitingPage ssr=SsrMode::Async/>
+                <Route path=path!("/freezes") view=FreezesPage ssr=SsrMode::Async/>
                 <Route path=path!("/repositories") view=RepositoriesPage ssr=SsrMode::Async/>
                 <Route path=path!("/permissions") view=PermissionsPage ssr=SsrMode::Async/>
                 <Route path=path!("/settings/sessions") view=SessionsPage ssr=SsrMode::Async/>
@@ -167,9 +176,40 @@ pub fn plan(hash: &str) -> String {
     format!("{PLANS}/{}", encode(hash))
 }
 
+/// Returns the link to the part of the list of changes that `query` asks for.
+pub fn changes(query: &ListChanges) -> String {
+    with_query(CHANGES, change_query::to_pairs(query))
+}
+
+/// Returns the link to a change.
+pub fn change(id: u64) -> String {
+    format!("{CHANGES}/{id}")
+}
+
+/// Returns the link to the decisions about a change.
+pub fn approvals(id: u64) -> String {
+    format!("{}#approvals", change(id))
+}
+
+/// Returns the link to a change that was just asked for; where it had been asked for before, the page says so.
+pub fn started(id: u64, existed: bool) -> String {
+    format!("{}{}", change(id), if existed { "?existed=1" } else { "" })
+}
+
 /// Returns the link to what a kept plan changes in the objects, with those that change in nothing but noise or without.
 pub fn plan_objects(hash: &str, noise: bool) -> String {
     format!("{}{}#rendered", plan(hash), if noise { "?noise=1" } else { "" })
+}
+
+/// Returns the link to the holds.
+pub fn holds() -> String {
+    format!("{FREEZES}#holds")
+}
+
+/// Returns the link to the form that places a hold, ready for an app in an environment.
+pub fn place_hold(id: &CellId) -> String {
+    let pairs = vec![("hold", id.app.clone()), ("environment", id.environment.clone())];
+    format!("{}#hold", with_query(FREEZES, pairs))
 }
 
 /// Returns the link to the repositories, with the findings of one severity alone where one is given.

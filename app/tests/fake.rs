@@ -1,6 +1,8 @@
 //! A backend without a fleet, and the router around it.
 
 mod apps;
+pub(crate) mod changes;
+pub(crate) mod gates;
 pub(crate) mod plans;
 
 use std::sync::{Arc, Mutex};
@@ -62,6 +64,8 @@ pub(crate) struct Fake {
     pub(crate) snapshots: watch::Sender<u64>,
     pub(crate) apps: KnownApps,
     pub(crate) planned: plans::Planned,
+    pub(crate) changes: changes::KnownChanges,
+    pub(crate) gates: gates::KnownGates,
 }
 
 impl Default for Fake {
@@ -88,6 +92,8 @@ impl Default for Fake {
             snapshots: watch::Sender::new(0),
             apps: KnownApps::default(),
             planned: plans::Planned::default(),
+            changes: changes::KnownChanges::default(),
+            gates: gates::KnownGates::default(),
         }
     }
 }
@@ -251,6 +257,8 @@ impl Fleet for Fake {
             operations: vec![history()],
             control_planes: self.planes.clone(),
             warnings: self.warnings.clone(),
+            freezes: self.gates.list.freezes.iter().filter(|it| it.now.is_some()).cloned().collect(),
+            changes: self.changes.list.rows.iter().filter(|it| it.state.is_open()).cloned().collect(),
         }))
     }
 
@@ -258,6 +266,9 @@ impl Fleet for Fake {
         self.answer(Ok(Navigation {
             applications: self.rows.len() as u32,
             unreachable_clusters: 1,
+            changes: 3,
+            waiting: 2,
+            gates: 3,
             may_read_record: true,
             breaks_glass: !self.sign_in.providers.is_empty(),
             actor: actor.name.clone(),
@@ -664,6 +675,7 @@ fn detail(row: ApplicationRow) -> ApplicationDetail {
         server: Some("https://10.0.0.1:6443".into()),
         policy: SyncPolicy { auto_sync: true, prune: true, ..Default::default() },
         window: Some(WindowVerdict { allowed: true, why: "no window is open".into() }),
+        slug: row.app.clone(),
         health_since: Some(NOW.plus_seconds(-240)),
         sync_denied: None,
         compared_at: Some(NOW.plus_seconds(-41)),

@@ -3,9 +3,13 @@
 mod acts;
 mod app;
 mod audit;
+mod change;
+mod changes;
 mod fake;
+mod gates;
 mod matrix;
 mod pages;
 mod plan;
 mod repositories;
 mod rollback;
+mod waiting;

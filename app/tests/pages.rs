@@ -29,7 +29,7 @@ async fn the_overview_says_what_needs_a_person_and_why() {
 #[tokio::test]
 async fn the_sidebar_shows_what_exists_and_who_is_signed_in() {
     let page = Arc::new(Fake::default()).get("/clusters").await;
-    page.reads("Quarterdeck Overview Matrix Applications 4 Clusters 1 unreachable Repositories Govern Audit Permissions Settings AD admin Sign out")
+    page.reads("Quarterdeck Overview Matrix Applications 4 Changes 3 open Clusters 1 unreachable Repositories Govern Waiting for you 2 to decide Freezes and holds 3 in force Audit Permissions Settings AD admin Sign out")
         .has(r#"aria-current="page""#)
         .has(r#"action="/auth/logout""#)
         .reads_not("Doctor");
@@ -218,6 +218,8 @@ async fn a_page_runs_no_script_and_no_style_but_its_own() {
         "/clusters",
         "/matrix",
         "/apps/web-app",
+        "/waiting",
+        "/freezes?hold=web-app",
         "/audit?event=e-1",
         "/login",
         "/menu",
@@ -270,6 +272,12 @@ fn every_icon_exists() {
         include_str!("../src/pages/applications.rs"),
         include_str!("../src/pages/audit.rs"),
         include_str!("../src/pages/cluster.rs"),
+        include_str!("../src/pages/freezes.rs"),
+        include_str!("../src/pages/freezes/create.rs"),
+        include_str!("../src/pages/freezes/frozen.rs"),
+        include_str!("../src/pages/freezes/held.rs"),
+        include_str!("../src/pages/freezes/place.rs"),
+        include_str!("../src/pages/freezes/windows.rs"),
         include_str!("../src/pages/login.rs"),
         include_str!("../src/pages/matrix.rs"),
         include_str!("../src/pages/matrix/filters.rs"),
@@ -279,7 +287,10 @@ fn every_icon_exists() {
         include_str!("../src/pages/matrix/views.rs"),
         include_str!("../src/pages/menu.rs"),
         include_str!("../src/pages/overview.rs"),
+        include_str!("../src/pages/waiting.rs"),
+        include_str!("../src/pages/waiting/card.rs"),
         include_str!("../src/ui/empty.rs"),
+        include_str!("../src/ui/freeze.rs"),
         include_str!("../src/ui/notice.rs"),
         include_str!("../src/ui/shell.rs"),
         include_str!("../src/ui/theme.rs"),

@@ -1,6 +1,6 @@
 // A second Quarterdeck beside the one under test, on the same lab and with settings of its own.
 
-import type { Page } from '@playwright/test';
+import type { Browser, BrowserContextOptions, Page } from '@playwright/test';
 import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -33,9 +33,11 @@ export async function startBeside(settings: string, environment: NodeJS.ProcessE
 }
 
 /** Tests of a Quarterdeck whose people sign in through the lab's Dex. */
-export const test = base.extend<object, { beside: string }>({
+export const test = base.extend<object, { settings: string; beside: string }>({
+  // More of its TOML; tests with other settings get a program of their own.
+  settings: ['', { option: true, scope: 'worker' }],
   beside: [
-    async ({}, use) => {
+    async ({ settings }, use) => {
       const issuer = /^export LAB_DEX_URL='(.*)'$/m.exec(await labCommand('env'))?.[1] ?? '';
       const end = await startBeside(
         `[sign_in]
@@ -45,7 +47,7 @@ id = "dex"
 name = "Dex"
 issuer = "${issuer}"
 client_id = "quarterdeck"
-`,
+${settings}`,
         { QUARTERDECK_CLIENT_SECRET_DEX: 'quarterdeck-secret', QUARTERDECK_ADMIN_PASSWORD: 'a password that is off' },
       );
       await use(besideURL);
@@ -60,6 +62,14 @@ export async function signInAs(page: Page, who: string, path = '/') {
   await page.goto(path);
   await signInThroughDex(page, who);
   await expect(page).toHaveURL(`${besideURL}${path}`);
+}
+
+/** A browser of somebody's own, signed in. */
+export async function personOf(browser: Browser, who: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ baseURL: besideURL, storageState: { cookies: [], origins: [] }, ...options });
+  const page = await context.newPage();
+  await signInAs(page, who);
+  return page;
 }
 
 /** From the sign-in page on, of whichever Quarterdeck. */

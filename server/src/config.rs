@@ -30,6 +30,7 @@ use serde::Deserialize;
 
 use crate::{http, telemetry::LogFormat};
 
+mod changes;
 mod network;
 mod public_url;
 
@@ -178,6 +179,8 @@ impl Config {
                     .repositories
                     .into_setting(data_dir.as_deref(), flags.allow_file_repositories)?,
                 retention: file.retention.into_setting(),
+                changes: file.changes.into_setting()?,
+                anchor: file.audit.into_anchor(),
             },
             http: http::Settings {
                 public_url: public_url(flags.public_url.or(file.public_url), listen)?,
@@ -238,6 +241,10 @@ struct File {
     #[serde(default)]
     repositories: Repositories,
     #[serde(default)]
+    changes: changes::Changes,
+    #[serde(default)]
+    audit: changes::Audit,
+    #[serde(default)]
     clusters: Clusters,
     #[serde(default)]
     retention: Days,
@@ -289,12 +296,19 @@ struct Environment {
     #[serde(default)]
     clusters: Vec<String>,
     protected: Option<bool>,
+    /// How many people have to approve a promotion to it.
+    #[serde(default)]
+    approvals: changes::Approvals,
+    /// How long a release has to run Healthy there before it may go further.
+    #[serde(default)]
+    soak_minutes: changes::SoakMinutes,
 }
 
 impl Environment {
     fn into_setting(self) -> EnvironmentSetting {
-        let Self { name, aliases, clusters, protected } = self;
-        EnvironmentSetting { name, aliases, clusters, protected }
+        let Self { name, aliases, clusters, protected, approvals, soak_minutes } = self;
+        let soak = changes::minutes(soak_minutes.get());
+        EnvironmentSetting { name, aliases, clusters, protected, approvals: approvals.get(), soak }
     }
 }
 
@@ -345,6 +359,9 @@ struct Repositories {
     /// The programs that render; found on PATH without them.
     kustomize: Option<PathBuf>,
     helm: Option<PathBuf>,
+    /// Credentials to push with, beside Argo CD's own Secrets for it.
+    #[serde(default)]
+    write: Vec<changes::Write>,
 }
 
 impl Repositories {
@@ -359,6 +376,7 @@ impl Repositories {
             rules: self.rules.as_deref().map(read_rules).transpose()?.unwrap_or_default(),
             kustomize: self.kustomize,
             helm: self.helm,
+            write: changes::Write::into_settings(self.write)?,
         })
     }
 }

@@ -9,9 +9,15 @@ use engine::Engine;
 use secrecy::{ExposeSecret as _, SecretString};
 use server::{
     cli::{
+        approve::Approve,
         audit::{self, Audit},
+        freeze::Freeze,
+        hold::Hold,
         lint::Lint,
-        plan, rbac,
+        plan,
+        promote::Promote,
+        rbac,
+        rollback::Rollback,
     },
     config::{Config, Flags, Secrets},
     http::{self, Limits, Services},
@@ -44,6 +50,20 @@ enum Command {
     /// Tells what a promotion or a rollback would change in a repository, without changing it.
     #[command(subcommand)]
     Plan(plan::Command),
+    /// Brings what apps run in an environment to another one, through Git. Exit status: 0 where the change is made, and with
+    /// --wait where it is done; 2 where there is nothing to do; 1 where it is refused, fails or needs a person first.
+    Promote(Box<Promote>),
+    /// Gives an app in an environment an earlier state, or takes a change back, through Git; promotions then leave the app
+    /// alone for a while. Exit status: as of promote.
+    Rollback(Box<Rollback>),
+    /// Says where a change is approved: a token never approves. Exit status: 0 where it was said, 1 on an error.
+    Approve(Approve),
+    /// Keeps promotions from an app in an environment, and lets them on again. Exit status: 0 when done, 1 where it is
+    /// refused or fails.
+    Hold(Box<Hold>),
+    /// Closes an environment to promotions for a time, and opens it again. Exit status: 0 when done, 1 where it is refused
+    /// or fails.
+    Freeze(Box<Freeze>),
     /// Looks for faults in a repository: each with its place and the mend. Exit status: 0 where none is an error, 1 where
     /// one is, or where the repository cannot be read.
     Lint(Lint),
@@ -63,7 +83,16 @@ enum Rbac {
 fn main() -> ExitCode {
     // Before everything else: a child gives up its rights while it is one thread.
     engine::render::sandbox::main_if_asked();
-    run_command(Cli::parse().command).unwrap_or_else(|error| {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // It may be the help that was asked for.
+            let _ = error.print();
+            // Not clap's own 2, which says of a promotion that there is nothing to do.
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    run_command(cli.command).unwrap_or_else(|error| {
         // The log may not have started, and an operator reads this first.
         let _ = writeln!(std::io::stderr(), "quarterdeck: {error:#}");
         ExitCode::FAILURE
@@ -84,6 +113,11 @@ fn run_command(command: Command) -> anyhow::Result<ExitCode> {
             say(&text)?;
             return Ok(status);
         }
+        Command::Promote(promote) => return promote.run(&mut std::io::stdout()),
+        Command::Rollback(rollback) => return rollback.run(&mut std::io::stdout()),
+        Command::Approve(approve) => say(&approve.words()?)?,
+        Command::Hold(hold) => say(&hold.run()?)?,
+        Command::Freeze(freeze) => say(&freeze.run()?)?,
         Command::Lint(lint) => {
             let (text, has_errors) = lint.look()?;
             say(&text)?;

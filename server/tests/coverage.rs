@@ -8,6 +8,7 @@ use leptos_axum::generate_route_list;
 use model::{
     application::{ApplicationId, ListApplications},
     apps::ListApps,
+    change::ListChanges,
     cluster::ClusterId,
     view::View,
 };
@@ -96,7 +97,7 @@ fn routes() -> impl Iterator<Item = &'static str> {
 }
 
 /// A view of each kind; a new kind does not compile before it has a name here.
-fn streams() -> [&'static str; 7] {
+fn streams() -> [&'static str; 11] {
     let application =
         ApplicationId { control_plane: String::new(), namespace: String::new(), name: String::new() };
     let cluster = ClusterId { control_plane: String::new(), name: String::new() };
@@ -108,6 +109,10 @@ fn streams() -> [&'static str; 7] {
         View::Cluster(cluster),
         View::Matrix(ListApps::default()),
         View::App { slug: String::new() },
+        View::Changes(ListChanges::default()),
+        View::Change { id: 0 },
+        View::Waiting,
+        View::Gates,
     ];
     views.map(|view| match view {
         View::Overview => "overview",
@@ -117,5 +122,9 @@ fn streams() -> [&'static str; 7] {
         View::Cluster(_) => "cluster",
         View::Matrix(_) => "matrix",
         View::App { .. } => "app",
+        View::Changes(_) => "changes",
+        View::Change { .. } => "change",
+        View::Waiting => "waiting",
+        View::Gates => "gates",
     })
 }

@@ -2,9 +2,12 @@
 
 mod api;
 mod assets;
+mod audit;
+mod changes;
 mod config;
 mod coverage;
 mod export;
+mod gates;
 mod health;
 mod law;
 mod lint;

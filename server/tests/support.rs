@@ -2,6 +2,7 @@
 
 mod ask;
 mod fakes;
+mod scripted;
 
 use std::{
     fs,
@@ -15,8 +16,9 @@ use serde_json::Value;
 use server::http::{self, Services};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use ask::{Ask, Events};
+pub(crate) use ask::{Answer, Ask, Events};
 pub(crate) use fakes::{API_TOKEN, FakeFleet, FakeReadiness, FakeSessions, PASSWORD};
+pub(crate) use scripted::Scripted;
 
 /// The program without its engine.
 pub(crate) struct House {

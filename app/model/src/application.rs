@@ -167,6 +167,8 @@ pub struct ApplicationDetail {
     pub policy: SyncPolicy,
     /// Whether sync windows let a person sync now, in words; none where no window concerns it.
     pub window: Option<WindowVerdict>,
+    /// Names its app in URLs.
+    pub slug: String,
     pub health_since: Option<Timestamp>,
     pub compared_at: Option<Timestamp>,
     /// Why the actor may not sync it, where they may not: the right that is missing, and who has it.

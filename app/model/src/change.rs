@@ -268,10 +268,12 @@ pub struct ChangeList {
     pub groups: Vec<(ChangeGroup, u32)>,
     /// The people and tokens that asked for changes, by name.
     pub people: Vec<String>,
+    /// The environments, in the order of promotions.
+    pub environments: Vec<Environment>,
 }
 
 /// A change in lists.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangeRow {
     pub id: u64,
@@ -302,7 +304,7 @@ pub struct ChangeRow {
 }
 
 /// An app of a change.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChangeApp {
     pub name: String,
@@ -361,7 +363,7 @@ pub enum May {
 }
 
 /// Something that happened to a change.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Step {
     pub at: Timestamp,
@@ -374,7 +376,7 @@ pub struct Step {
 }
 
 /// How far an Application is with a change.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Rollout {
     pub application: ApplicationId,
@@ -408,7 +410,7 @@ pub enum RolloutStage {
 }
 
 /// What somebody decided about a change.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Approval {
     pub who: String,
@@ -418,6 +420,8 @@ pub struct Approval {
     pub expires_at: Timestamp,
     /// Why it does not count any more; none where it does.
     pub void: Option<String>,
+    /// Whether the actor gave it, and so may take it back.
+    pub is_own: bool,
 }
 
 /// What an approver says.

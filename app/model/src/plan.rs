@@ -105,7 +105,7 @@ pub enum Verified {
 }
 
 /// A commit, as far as a list shows it.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CommitRef {
     pub id: String,

@@ -49,6 +49,45 @@ impl Timestamp {
         moment.to_string()
     }
 
+    /// Returns the moment as a clock shows it, in UTC: `Thu 26 Nov 18:00 UTC`; with its year where that is not the year
+    /// of `now`. The epoch for a moment out of range.
+    pub fn clock(self, now: Self) -> String {
+        format!("{} {} UTC", self.day(now), self.time_of_day())
+    }
+
+    /// Returns the time from this moment until `end` as a clock shows it: `Thu 26 Nov 06:00 to 14:00 UTC`.
+    pub fn clock_until(self, end: Self, now: Self) -> String {
+        let (first, last) = (self.day(now), end.day(now));
+        let last = if first == last { String::new() } else { format!("{last} ") };
+        format!("{first} {} to {last}{} UTC", self.time_of_day(), end.time_of_day())
+    }
+
+    fn day(self, now: Self) -> String {
+        const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let date = self.in_utc().date();
+        let name = |names: &[&'static str], place: i8| {
+            usize::try_from(place).ok().and_then(|place| names.get(place).copied()).unwrap_or_default()
+        };
+        let day = name(&DAYS, date.weekday().to_monday_zero_offset());
+        let month = name(&MONTHS, date.month() - 1);
+        let year =
+            if date.year() == now.in_utc().year() { String::new() } else { format!(" {}", date.year()) };
+        format!("{day} {} {month}{year}", date.day())
+    }
+
+    fn time_of_day(self) -> String {
+        let time = self.in_utc().time();
+        format!("{:02}:{:02}", time.hour(), time.minute())
+    }
+
+    fn in_utc(self) -> jiff::civil::DateTime {
+        let moment =
+            jiff::Timestamp::from_second(self.0.div_euclid(1000)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        jiff::tz::Offset::UTC.to_datetime(moment)
+    }
+
     /// Returns the moment this many seconds later (earlier where negative).
     pub fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds.saturating_mul(1000)))
@@ -92,6 +131,20 @@ mod tests {
         assert_eq!(begin.took(Timestamp(32_700_000)), "9 h 5 min");
         assert_eq!(begin.took(begin.plus_seconds(86_400 + 20 * 3600 + 59)), "1 d 20 h");
         assert_eq!(begin.took(begin.plus_seconds(86_400 * 8)), "8 d");
+    }
+
+    #[test]
+    fn clocks_tell_the_day_and_the_zone_and_the_year_where_it_is_another() {
+        let now = Timestamp(1_795_617_120_000);
+        assert_eq!(now.iso(), "2026-11-25T14:32:00Z");
+        assert_eq!(now.clock(now), "Wed 25 Nov 14:32 UTC");
+        assert_eq!(now.plus_seconds(86_400 * 60).clock(now), "Sun 24 Jan 2027 14:32 UTC");
+        assert_eq!(now.clock_until(now.plus_seconds(3600), now), "Wed 25 Nov 14:32 to 15:32 UTC");
+        assert_eq!(
+            now.clock_until(now.plus_seconds(86_400), now),
+            "Wed 25 Nov 14:32 to Thu 26 Nov 14:32 UTC"
+        );
+        assert_eq!(Timestamp(i64::MAX).clock(now), "Thu 1 Jan 1970 00:00 UTC");
     }
 
     #[test]

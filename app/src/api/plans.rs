@@ -39,7 +39,7 @@ pub async fn plan_rollback(
 }
 
 #[cfg(feature = "ssr")]
-async fn make(ask: AskPlan) -> AppResult<PlanDetail> {
+pub(super) async fn make(ask: AskPlan) -> AppResult<PlanDetail> {
     let plan = answer(backend()?.make_plan(&actor().await?, ask).await)?;
     leptos_axum::redirect(&crate::routes::plan(&plan.plan.hash));
     Ok(plan)

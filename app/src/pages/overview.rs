@@ -5,6 +5,7 @@ use leptos_meta::Title;
 use model::{
     Timestamp,
     application::{ApplicationRow, ListApplications},
+    change::ChangeRow,
     cluster::ClusterRow,
     history::{HistoryEntry, HistoryEvent},
     overview::{Attention, Counts, Overview},
@@ -20,7 +21,10 @@ use crate::{
         badge::{EnvironmentTag, FreshnessStatus, Look, Mark, Status, freshness_words},
         bar::{HealthStack, UsageBar},
         card::Card,
+        change::ChangeStatus,
+        diff::visible,
         empty::Empty,
+        freeze::FreezeBanners,
         icon::Icon,
         notice::Notices,
         rows::row_key,
@@ -50,6 +54,7 @@ fn draw(shelf: Shelf<Overview>) -> AnyView {
             warnings=shelf.part(|it| it.warnings.clone())
             now
         />
+        <FreezeBanners freezes=shelf.part(|it| it.freezes.clone()) now/>
         <main id="main" class="main" tabindex="-1">
             <div class="page-head">
                 <div>
@@ -62,7 +67,10 @@ fn draw(shelf: Shelf<Overview>) -> AnyView {
             <HealthLine counts/>
             <div class="grid grid-cols-1 items-start gap-4 xl:grid-cols-[minmax(0,1.75fr)_minmax(20rem,1fr)]">
                 <AttentionCard shelf/>
-                <OperationsCard shelf/>
+                <div class="grid min-w-0 grid-cols-1 gap-4">
+                    <ChangesCard shelf/>
+                    <OperationsCard shelf/>
+                </div>
             </div>
             <ClusterCards shelf/>
         </main>
@@ -299,6 +307,64 @@ fn attention_line(
                 </span>
                 <span class="md:text-right">{act}</span>
             </div>
+        </li>
+    }
+}
+
+/// The changes that are on their way, the newest first.
+#[component]
+fn ChangesCard(shelf: Shelf<Overview>) -> impl IntoView {
+    let Shelf { data, now } = shelf;
+    let none = shelf.part(|it| it.changes.is_empty());
+    let count = move || {
+        data.with(|it| if it.changes.is_empty() { "none".into() } else { it.changes.len().to_string() })
+    };
+    let all = || view! { <a class="more" href=routes::CHANGES>"All changes"</a> };
+    view! {
+        <Card id="changes" title="Changes in flight" count=Signal::derive(count) more=all>
+            <ul class="rows">
+                <For each=move || data.with(|it| it.changes.clone()) key=|row| row_key(&row.id, row) let:row>
+                    {change_row(row, now)}
+                </For>
+            </ul>
+            {move || {
+                none.get()
+                    .then(|| {
+                        view! {
+                            <Empty
+                                icon="promote"
+                                title="No change is in flight"
+                                why="A promotion or a rollback that is on its way is shown here."
+                            />
+                        }
+                    })
+            }}
+        </Card>
+    }
+}
+
+fn change_row(row: ChangeRow, now: Signal<Timestamp>) -> impl IntoView {
+    let why = visible(&row.why);
+    view! {
+        <li>
+            <a href=routes::change(row.id) class="block px-3.5 py-2.5 hover:bg-hover">
+                <span class="flex items-center gap-2">
+                    <span class="min-w-0 truncate font-medium" title=row.title.clone()>{row.title.clone()}</span>
+                    <Icon name="arrow" class="icon-sm text-mute"/>
+                    <span class="sr-only">"to"</span>
+                    <EnvironmentTag environment=row.environment/>
+                    <span class="ml-auto text-small text-mute">{row.id}</span>
+                </span>
+                <span class="mt-1 flex items-baseline gap-2 text-small">
+                    <ChangeStatus state=row.state by=row.by/>
+                    <span class="ml-auto min-w-0 truncate text-mute">
+                        <bdi>{visible(&row.who)}</bdi>
+                        ", "
+                        <Age at=row.asked_at now/>
+                    </span>
+                </span>
+                {(!why.is_empty()).then(|| view! { <span class="block text-small text-soft wrap-anywhere">{why.clone()}</span> })}
+            </a>
         </li>
     }
 }

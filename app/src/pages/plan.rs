@@ -1,8 +1,10 @@
-//! A kept plan: what would move, what stays, what it brings, and how far it reaches. It changes nothing.
+//! A kept plan: what would move, what stays, what it brings, how far it reaches, and the form that carries it out.
 
 mod again;
 mod brings;
+mod confirm;
 mod foreign;
+mod gates;
 mod moves;
 mod reach;
 mod rendered;
@@ -21,6 +23,7 @@ use model::{
 use self::{
     again::{Again, AgainForm},
     brings::LaterCommits,
+    confirm::Confirm,
     foreign::ForeignEdits,
     moves::Moves,
     reach::Reach,
@@ -28,6 +31,8 @@ use self::{
 };
 pub(super) use self::{
     brings::Brings,
+    confirm::{ConfirmCard, act_words, asked_of, look},
+    gates::Gates,
     moves::Fields,
     reach::{has_unreachable, objects_of},
     rendered::{NoiseLinks, Rendered},
@@ -36,7 +41,7 @@ pub(super) use self::{
 };
 use super::{Bar, overview::counted, still_page_under};
 use crate::{
-    api::get_plan,
+    api::{StartChange, get_plan},
     routes,
     ui::{
         badge::{EnvironmentTag, Look, Revision, Status, short_revision},
@@ -55,11 +60,12 @@ pub(crate) fn PlanPage() -> impl IntoView {
     let hash = move || params.read().get("hash").unwrap_or_default();
     let noise = Memo::new(move |_| query.read().get("noise").is_some());
     let again = Again::new();
+    let start = ServerAction::<StartChange>::new();
     still_page_under(
         move || (hash(), again.version()),
         bar,
         |(hash, _)| get_plan(hash),
-        move |detail| draw(detail, again, noise.get()),
+        move |detail| draw(detail, again, start, noise.get()),
     )
 }
 
@@ -75,7 +81,7 @@ fn bar(detail: Option<&PlanDetail>) -> Bar {
     Bar { crumbs, protected: detail.is_some_and(|it| it.target.is_protected()) }
 }
 
-fn draw(detail: PlanDetail, again: Again, noise: bool) -> AnyView {
+fn draw(detail: PlanDetail, again: Again, start: ServerAction<StartChange>, noise: bool) -> AnyView {
     let title = heading(&detail.plan);
     let hash = detail.plan.hash.clone();
     let links =
@@ -83,6 +89,7 @@ fn draw(detail: PlanDetail, again: Again, noise: bool) -> AnyView {
     let PlanDetail { now, plan, ask, rendered, touched, .. } = detail.clone();
     let is_train = plan.rows.len() != 1;
     let is_valid = detail.standing == Standing::Valid;
+    let error = Signal::derive(move || start.value().get().and_then(Result::err));
     view! {
         <Title text=title.clone()/>
         <main id="main" class="main" tabindex="-1">
@@ -103,10 +110,10 @@ fn draw(detail: PlanDetail, again: Again, noise: bool) -> AnyView {
             </div>
             <div class="mb-4 grid grid-cols-1 gap-2 empty:hidden">
                 <StandingNote standing=detail.standing.clone() again ask=ask.clone()/>
-                <Denied denied=detail.denied.clone()/>
                 <Warnings plan=plan.clone()/>
             </div>
             <ErrorNote what="The plan was not made" error=again.error()/>
+            <ErrorNote what="The change was not started" error/>
             <div class="grid grid-cols-1 items-start gap-4 xl:grid-cols-[minmax(0,1fr)_23rem]">
                 <div class="grid min-w-0 grid-cols-1 gap-4">
                     {if is_train {
@@ -127,6 +134,8 @@ fn draw(detail: PlanDetail, again: Again, noise: bool) -> AnyView {
                 </div>
                 <div class="grid min-w-0 grid-cols-1 gap-4 xl:sticky xl:top-16">
                     <Reach touched rendered protected=detail.target.is_protected() now/>
+                    <Gates gates=detail.gates.clone()/>
+                    <Confirm detail start/>
                     <About plan/>
                 </div>
             </div>
@@ -144,6 +153,10 @@ pub(super) fn heading(plan: &Plan) -> String {
             let version = row.after.clone().unwrap_or_else(|| short_revision(from));
             format!("{verb} {} in {to} to {version}", row.app)
         }
+        (PlanKind::Rollback, rows) => {
+            let moving = rows.iter().filter(|row| row.outcome == RowOutcome::Moves).count();
+            format!("{verb} {} in {to}", counted(moving as u32, "app", "apps"))
+        }
         (PlanKind::Introduce, [row]) => format!("{verb} {} to {to}", row.app),
         (_, [row]) => format!("{verb} {} from {from} to {to}", row.app),
         (_, rows) => {
@@ -155,7 +168,7 @@ pub(super) fn heading(plan: &Plan) -> String {
 }
 
 /// Returns the beginning of a hash, in groups of four.
-fn hash_words(hash: &str, groups: usize) -> String {
+pub(super) fn hash_words(hash: &str, groups: usize) -> String {
     let letters: Vec<char> = hash.chars().take(4 * groups).collect();
     letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
 }
@@ -267,7 +280,7 @@ fn About(plan: Plan) -> impl IntoView {
                 <dd class="font-mono wrap-anywhere">{hash}</dd>
             </dl>
             <p class="border-t border-line px-3.5 py-2 text-small text-mute">
-                "A plan changes nothing. The hash covers what it read and would write: commits elsewhere leave it as it is."
+                "The hash covers what it read and would write: commits elsewhere leave it as it is. Approvals are for this hash alone."
             </p>
         </section>
     }

@@ -104,7 +104,7 @@ fn draw(matrix: Matrix, wanted: Wanted, plan: ServerAction<PlanPromotion>) -> An
             <div class="page-head">
                 <div>
                     <h1>"Plan a promotion"</h1>
-                    <p class="page-sub">"A plan shows exactly what would change, and changes nothing."</p>
+                    <p class="page-sub">"A plan shows exactly what would change. Nothing does until you confirm it."</p>
                 </div>
             </div>
             <ErrorNote what="The plan was not made" error/>

@@ -1,6 +1,7 @@
-//! Rolling back an app in an environment: its earlier states, what restoring one would do, and what that means.
+//! Rolling back an app in an environment: its earlier states, what restoring one would do, what that means, and the form
+//! that does it.
 //!
-//! What is chosen is the URL. Nothing here changes anything: what is kept is a plan.
+//! What is chosen is the URL; without a choice it is the last good state.
 
 mod meaning;
 mod states;
@@ -14,19 +15,27 @@ use model::{
     plan::{EarlierStates, PlanDetail, RowOutcome},
     status::Environment,
 };
+use serde::{Deserialize, Serialize};
 
-use self::{meaning::Meaning, states::States};
+use self::{
+    meaning::Meaning,
+    states::{States, last_good},
+};
 use super::{
     Bar,
     overview::counted,
-    plan::{Brings, Denied, Fields, NoiseLinks, Rendered, SourceDifference, Stays, Warnings},
+    plan::{
+        Brings, ConfirmCard, Fields, Gates, NoiseLinks, Rendered, SourceDifference, Stays, Warnings,
+        act_words, asked_of, look,
+    },
     still_page_under,
 };
 use crate::{
-    api::{PlanRollback, list_earlier_states, preview_rollback},
+    api::{PlanRollback, RollBack, list_earlier_states, preview_rollback},
     routes,
     ui::{
         badge::{EnvironmentTag, short_revision},
+        confirm::ConfirmFields,
         diff::visible,
         empty::Empty,
         form::SubmitButton,
@@ -47,7 +56,20 @@ struct Chosen {
 }
 
 /// What the page shows.
-type Loaded = (EarlierStates, Option<AppResult<PlanDetail>>);
+#[derive(Clone, Deserialize, Serialize)]
+struct Loaded {
+    states: EarlierStates,
+    /// What is previewed; empty where nothing is chosen, and nothing is known to have been good.
+    revision: String,
+    preview: Option<AppResult<PlanDetail>>,
+}
+
+/// What the page posts.
+#[derive(Clone, Copy)]
+struct Acts {
+    roll_back: ServerAction<RollBack>,
+    keep: ServerAction<PlanRollback>,
+}
 
 /// The page that rolls back.
 #[component]
@@ -63,7 +85,7 @@ pub(crate) fn RollbackPage() -> impl IntoView {
             noise: query.get("noise").is_some(),
         }
     });
-    let keep = ServerAction::<PlanRollback>::new();
+    let acts = Acts { roll_back: ServerAction::new(), keep: ServerAction::new() };
     still_page_under(
         move || {
             let Chosen { cell, revision, whole_path, .. } = chosen.get();
@@ -71,41 +93,46 @@ pub(crate) fn RollbackPage() -> impl IntoView {
         },
         bar,
         |(cell, revision, whole_path)| load(cell, revision, whole_path),
-        move |loaded| draw(loaded, chosen.get(), keep),
+        move |loaded| draw(loaded, chosen.get(), acts),
     )
 }
 
 async fn load(cell: CellId, revision: String, whole_path: bool) -> AppResult<Loaded> {
     let states = list_earlier_states(cell.app.clone(), cell.environment.clone()).await?;
+    let revision = if revision.is_empty() { last_good(&states.states).unwrap_or_default() } else { revision };
     let preview = match revision.as_str() {
         "" => None,
-        _ => Some(preview_rollback(cell.app, cell.environment, revision, whole_path).await),
+        _ => Some(preview_rollback(cell.app, cell.environment, revision.clone(), whole_path).await),
     };
-    Ok((states, preview))
+    Ok(Loaded { states, revision, preview })
 }
 
 fn bar(loaded: Option<&Loaded>) -> Bar {
     let mut crumbs = vec![Crumb::link("Matrix", routes::MATRIX)];
-    if let Some((states, _)) = loaded {
+    if let Some(Loaded { states, .. }) = loaded {
         crumbs.push(Crumb::link(states.name.clone(), routes::app(&states.slug)));
         crumbs.push(Crumb::here(format!("Roll back in {}", name_of(&states.environment))));
     } else {
         crumbs.push(Crumb::here("Roll back"));
     }
-    Bar { crumbs, protected: loaded.is_some_and(|(states, _)| states.environment.is_protected()) }
+    Bar { crumbs, protected: loaded.is_some_and(|it| it.states.environment.is_protected()) }
 }
 
 fn name_of(environment: &Environment) -> String {
     environment.name().unwrap_or("an unknown environment").to_owned()
 }
 
-fn draw((states, preview): Loaded, chosen: Chosen, keep: ServerAction<PlanRollback>) -> AnyView {
+fn draw(loaded: Loaded, chosen: Chosen, acts: Acts) -> AnyView {
+    let Loaded { states, revision, preview } = loaded;
+    let is_offered = chosen.revision.is_empty() && !revision.is_empty();
+    let chosen = Chosen { revision, ..chosen };
     let title = format!("Roll back {} in {}", states.name, name_of(&states.environment));
-    let error = Signal::derive(move || keep.value().get().and_then(Result::err));
+    let refused = Signal::derive(move || acts.roll_back.value().get().and_then(Result::err));
+    let unkept = Signal::derive(move || acts.keep.value().get().and_then(Result::err));
     let clusters = clusters(&states);
     let (middle, rail) = match preview {
         None => {
-            let why = "Choose one: its difference to now is shown here, before anything happens.";
+            let why = "None is known to have been Healthy. Choose one: its difference to now is shown here, before anything happens.";
             (
                 view! { <div class="card"><Empty icon="rollback" title="No revision chosen yet" why/></div> }
                     .into_any(),
@@ -117,7 +144,8 @@ fn draw((states, preview): Loaded, chosen: Chosen, keep: ServerAction<PlanRollba
             (view! { <ErrorNote what="What it would do cannot be told" error/> }.into_any(), None)
         }
         Some(Ok(detail)) => {
-            let rail = view! { <Keep detail=detail.clone() denied=states.denied.clone() chosen=chosen.clone() keep/> };
+            let detail = PlanDetail { denied: states.denied.clone().or(detail.denied.clone()), ..detail };
+            let rail = view! { <Rail detail=detail.clone() chosen=chosen.clone() acts/> };
             let states = states.clone();
             (view! { <Preview detail states chosen=chosen.clone()/> }.into_any(), Some(rail))
         }
@@ -132,13 +160,14 @@ fn draw((states, preview): Loaded, chosen: Chosen, keep: ServerAction<PlanRollba
                         <EnvironmentTag environment=states.environment.clone()/>
                     </div>
                     <p class="page-sub">
-                        "Shows what it takes to give it an earlier state, in Git, with Argo CD in charge. " {clusters}
+                        "Makes one new commit that gives it back an earlier state. Argo CD stays in charge. " {clusters}
                     </p>
                 </div>
             </div>
-            <ErrorNote what="The plan was not kept" error/>
+            <ErrorNote what="It was not rolled back" error=refused/>
+            <ErrorNote what="The plan was not kept" error=unkept/>
             <div class="grid grid-cols-1 items-start gap-4 lg:grid-cols-[minmax(0,1fr)_minmax(0,1.5fr)] xl:grid-cols-[22rem_minmax(0,1fr)_22rem]">
-                <States states chosen=chosen.revision.clone() cell=chosen.cell.clone()/>
+                <States states chosen=chosen.revision.clone() is_offered cell=chosen.cell.clone()/>
                 <div class="grid min-w-0 grid-cols-1 gap-4">{middle}</div>
                 {rail}
             </div>
@@ -242,46 +271,57 @@ fn HowMuch(chosen: Chosen) -> impl IntoView {
     }
 }
 
-/// The form that keeps the plan.
+/// What stands beside the preview: the gates, and the form that rolls back.
 #[component]
-fn Keep(
-    detail: PlanDetail,
-    denied: Option<String>,
-    chosen: Chosen,
-    keep: ServerAction<PlanRollback>,
-) -> impl IntoView {
-    let protected = detail.target.is_protected();
+fn Rail(detail: PlanDetail, chosen: Chosen, acts: Acts) -> impl IntoView {
     let is_empty = detail.plan.is_empty();
-    let Chosen { cell: CellId { app, environment }, revision, whole_path, .. } = chosen;
-    let what = if whole_path { "the whole folder" } else { "the promoted fields" };
-    let sub = format!("It gets a link and a hash, restores {what}, and changes nothing.");
     view! {
         <div class="grid min-w-0 grid-cols-1 gap-4 lg:col-span-2 xl:sticky xl:top-16 xl:col-span-1">
-            <section class=if protected { "card prod-frame" } else { "card" } aria-labelledby="keep">
-                {protected.then(|| view! { <div class="prod-edge"></div> })}
-                <ActionForm action=keep attr:class="grid gap-3 px-3.5 py-3.5">
-                    <div>
-                        <h2 id="keep" class="text-lead">"4. Keep this plan"</h2>
-                        <p class="text-small text-soft">{sub}</p>
-                    </div>
-                    <input type="hidden" name="app" value=app/>
-                    <input type="hidden" name="environment" value=environment/>
-                    <input type="hidden" name="revision" value=revision/>
-                    <input type="hidden" name="whole_path" value=whole_path.to_string()/>
-                    <SubmitButton
-                        class="btn btn-primary btn-lg w-full"
-                        icon="bookmark"
-                        words="Keep this plan"
-                        busy=keep.pending()
-                        disabled=is_empty
-                    />
-                    {is_empty
-                        .then(|| {
-                            view! { <p class="text-small text-mute">"There is nothing to keep: nothing would change."</p> }
-                        })}
-                </ActionForm>
-            </section>
-            <Denied denied=denied.or(detail.denied)/>
+            <Gates gates=detail.gates.clone()/>
+            <Confirm detail chosen=chosen.clone() acts/>
+            {(!is_empty).then(|| view! { <Keep chosen acts/> })}
         </div>
+    }
+}
+
+/// The form that rolls back.
+#[component]
+fn Confirm(detail: PlanDetail, chosen: Chosen, acts: Acts) -> impl IntoView {
+    let (plan, asked) = (detail.plan.clone(), asked_of(&detail));
+    let title = format!("4. Confirm for {}", name_of(&detail.target));
+    let words = act_words(&plan);
+    let (icon, reason) = look(plan.kind);
+    view! {
+        <ConfirmCard detail title>
+            <ActionForm action=acts.roll_back attr:class="grid gap-3">
+                <ChosenFields chosen/>
+                <input type="hidden" name="plan" value=plan.hash/>
+                <ConfirmFields asked reason holds=true icon words busy=acts.roll_back.pending()/>
+            </ActionForm>
+        </ConfirmCard>
+    }
+}
+
+/// The form that only keeps the plan.
+#[component]
+fn Keep(chosen: Chosen, acts: Acts) -> impl IntoView {
+    view! {
+        <ActionForm action=acts.keep attr:class="flex flex-wrap items-center gap-x-3 gap-y-1">
+            <ChosenFields chosen/>
+            <SubmitButton class="btn btn-ghost" icon="bookmark" words="Keep this plan" busy=acts.keep.pending()/>
+            <span class="text-small text-mute">"It gets a link, to show it to somebody first."</span>
+        </ActionForm>
+    }
+}
+
+/// The hidden fields that name what is restored.
+#[component]
+fn ChosenFields(chosen: Chosen) -> impl IntoView {
+    let Chosen { cell: CellId { app, environment }, revision, whole_path, .. } = chosen;
+    view! {
+        <input type="hidden" name="app" value=app/>
+        <input type="hidden" name="environment" value=environment/>
+        <input type="hidden" name="revision" value=revision/>
+        <input type="hidden" name="whole_path" value=whole_path.to_string()/>
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum Look {
     Stale,
     Unreachable,
     Waiting,
+    Frozen,
+    Held,
 }
 
 impl Look {
@@ -43,6 +45,8 @@ impl Look {
             Self::Stale => "s-stale",
             Self::Unreachable => "s-unreachable",
             Self::Waiting => "s-waiting",
+            Self::Frozen => "s-frozen",
+            Self::Held => "s-held",
         }
     }
 
@@ -61,6 +65,8 @@ impl Look {
             Self::Stale => "stale",
             Self::Unreachable => "unreachable",
             Self::Waiting => "waiting",
+            Self::Frozen => "frozen",
+            Self::Held => "held",
         }
     }
 

@@ -8,8 +8,11 @@ use model::{
     apps::{Cell, CellState, Lag, Mark},
 };
 
+use crate::routes;
+
 use super::{
     badge::{Look, short_revision},
+    diff::visible,
     icon::glyph,
 };
 
@@ -110,6 +113,67 @@ pub(crate) fn Marks(marks: Vec<Mark>) -> impl IntoView {
         </span>
     }
     .into_any()
+}
+
+/// What is in the way of an app here, and what is on its way to it, as marks; pointed at, or read aloud, each says its
+/// word and its cause.
+#[component]
+pub(crate) fn GateMarks(cell: Cell) -> impl IntoView {
+    let Cell { held, frozen, change, .. } = cell;
+    let mark = |look: Look, word: &'static str, title: String| {
+        view! {
+            <span class=format!("status {}", look.class()) title=title>
+                {glyph(look.icon(), "")}
+                <span class="max-xl:sr-only">{word}</span>
+            </span>
+        }
+    };
+    let held = held.map(|why| mark(Look::Held, "Held", why));
+    let frozen = frozen.map(|why| mark(Look::Frozen, "Frozen", why));
+    let change = change.map(|change| {
+        let words = format!("Change {change} is in flight");
+        view! {
+            <span class="status s-progressing" title=words.clone()>
+                {glyph("promote", "")}
+                <span class="sr-only">{words.clone()}</span>
+            </span>
+        }
+    });
+    let is_any = held.is_some() || frozen.is_some() || change.is_some();
+    is_any.then(|| view! { <span class="cell-marks ml-auto self-center">{held} {frozen} {change}</span> })
+}
+
+/// What is in the way of an app in an environment, and what is on its way to it, in words that lead there.
+#[component]
+pub(crate) fn GateLines(cell: Cell) -> impl IntoView {
+    let Cell { held, frozen, change, .. } = cell;
+    let line = |look: Look, href: String, words: String| {
+        view! {
+            <li>
+                <a class=format!("status items-start hover:underline {}", look.class()) href=href>
+                    {glyph(look.icon(), "mt-0.5 self-start!")}
+                    <span class="min-w-0 wrap-anywhere">{words}</span>
+                </a>
+            </li>
+        }
+    };
+    let held = held.map(|why| line(Look::Held, routes::holds(), told("Held", &why)));
+    let frozen = frozen.map(|why| line(Look::Frozen, routes::FREEZES.into(), told("Frozen", &why)));
+    let change =
+        change.map(|it| line(Look::Progressing, routes::change(it), format!("Change {it} is in flight")));
+    let is_any = held.is_some() || frozen.is_some() || change.is_some();
+    is_any.then(|| view! { <ul class="mt-1.5 grid gap-1 text-small">{held} {frozen} {change}</ul> })
+}
+
+/// Returns a cause with its word before it, unless it says that itself. Environments stay in lower case.
+fn told(word: &str, why: &str) -> String {
+    let why = visible(why);
+    let mut words = why.split(' ');
+    match words.position(|it| it.eq_ignore_ascii_case(word)) {
+        None => format!("{word}: {why}"),
+        Some(0) => format!("{word}{}", &why[word.len()..]),
+        Some(_) => why,
+    }
 }
 
 /// Returns whether nothing of what is shown is live.

@@ -80,7 +80,7 @@ pub(crate) fn Frame(children: Children) -> impl IntoView {
         <nav class="tabbar" aria-label="Main, short">
             <Place href=routes::OVERVIEW icon="gauge" words="Overview" path/>
             <Place href=routes::MATRIX icon="grid" words="Matrix" path/>
-            <Place href=routes::APPLICATIONS icon="layers" words="Applications" path/>
+            <Place href=routes::CHANGES icon="promote" words="Changes" path/>
             <Place href=routes::CLUSTERS icon="cluster" words="Clusters" path/>
             <Place href=routes::MENU icon="menu" words="More" path/>
         </nav>
@@ -148,7 +148,6 @@ pub(crate) fn TopBar(
 #[component]
 fn Sidebar(navigation: Navigation, #[prop(into)] path: Signal<String>) -> impl IntoView {
     let initials: String = navigation.actor.chars().take(2).flat_map(char::to_uppercase).collect();
-    let unreachable = navigation.unreachable_clusters;
     let name = navigation.actor.clone();
     view! {
         <nav class="side" aria-label="Main">
@@ -161,19 +160,20 @@ fn Sidebar(navigation: Navigation, #[prop(into)] path: Signal<String>) -> impl I
             <SideLink href=routes::APPLICATIONS icon="layers" words="Applications" path>
                 <span class="side-count">{navigation.applications}</span>
             </SideLink>
+            <SideLink href=routes::CHANGES icon="promote" words="Changes" path>
+                <SideCount class="side-count" count=navigation.changes words="open"/>
+            </SideLink>
             <SideLink href=routes::CLUSTERS icon="cluster" words="Clusters" path>
-                {(unreachable > 0)
-                    .then(|| {
-                        view! {
-                            <span class="side-count is-bad" title=format!("{unreachable} unreachable")>
-                                {unreachable}
-                                <span class="sr-only">" unreachable"</span>
-                            </span>
-                        }
-                    })}
+                <SideCount class="side-count is-bad" count=navigation.unreachable_clusters words="unreachable"/>
             </SideLink>
             <SideLink href=routes::REPOSITORIES icon="branch" words="Repositories" path/>
             <p class="side-group">"Govern"</p>
+            <SideLink href=routes::WAITING icon="check" words="Waiting for you" path>
+                <SideCount class="side-count is-you" count=navigation.waiting words="to decide"/>
+            </SideLink>
+            <SideLink href=routes::FREEZES icon="frozen" words="Freezes and holds" path>
+                <SideCount class="side-count" count=navigation.gates words="in force"/>
+            </SideLink>
             {navigation
                 .may_read_record
                 .then(|| view! { <SideLink href=routes::AUDIT icon="doc" words="Audit" path/> })}
@@ -191,6 +191,19 @@ fn Sidebar(navigation: Navigation, #[prop(into)] path: Signal<String>) -> impl I
             </div>
         </nav>
     }
+}
+
+/// How many there are behind a link, with the word for those who point at it or cannot see it; none says nothing.
+#[component]
+fn SideCount(class: &'static str, count: u32, words: &'static str) -> impl IntoView {
+    (count > 0).then(|| {
+        view! {
+            <span class=class title=format!("{count} {words}")>
+                {count}
+                <span class="sr-only">" " {words}</span>
+            </span>
+        }
+    })
 }
 
 /// Returns the path of the page with its query.

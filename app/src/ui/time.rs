@@ -19,6 +19,14 @@ pub(crate) fn Age(
     }
 }
 
+/// Returns how long it is until `at`: `in 40 min`, `in 3 h`, `in 45 d`.
+pub(crate) fn ahead(at: Timestamp, now: Timestamp) -> String {
+    match (at.0 - now.0) / 86_400_000 {
+        ..=30 => format!("in {}", now.age(at)),
+        days => format!("in {days} d"),
+    }
+}
+
 /// Returns the moment in words: `2026-11-25 14:20:03 UTC`.
 pub(crate) fn stamp(at: Timestamp) -> String {
     at.iso().replace('T', " ").replace('Z', " UTC")

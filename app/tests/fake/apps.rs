@@ -133,6 +133,9 @@ pub(crate) fn cell(version: &str, state: CellState, lag: Lag) -> Cell {
         stale_since: None,
         lag,
         marks: vec![mark("web-app-dev", "dev", state)],
+        held: None,
+        frozen: None,
+        change: None,
     }
 }
 

@@ -7,6 +7,7 @@ use model::{
     application::ApplicationRow,
     apps::{AppFacets, AppRow, Cell, CellId, CellState, Column, Lag, Matrix},
     backend::{Answer, Plans},
+    gate::{Gate, GateKind},
     plan::{
         AskPlan, AskPromotion, AskRollback, ChangeKind, CommitRef, EarlierState, EarlierStates, FileChange,
         ForeignEdit, Move, ObjectChange, Plan, PlanDetail, PlanKind, PlanRow, Ran, RenderedApplication,
@@ -117,6 +118,9 @@ fn app(name: &str, versions: [Option<&str>; 3], lags: [Lag; 3]) -> AppRow {
             stale_since: None,
             lag,
             marks: Vec::new(),
+            held: None,
+            frozen: None,
+            change: None,
         })
     };
     AppRow {
@@ -272,7 +276,19 @@ pub(crate) fn promotion() -> PlanDetail {
         },
         rendered: vec![rendered("web-app-prod", "prod-eu-1"), rendered("web-app-prod-ap", "prod-ap-1")],
         denied: None,
+        gates: vec![
+            gate(GateKind::Health, true, "Healthy in staging: web-app"),
+            gate(GateKind::Freeze, true, "None for web-app in prod"),
+            gate(GateKind::Approval, false, "2 asked, 0 given"),
+        ],
+        typed_environment: Some("prod".into()),
+        needs_reason: true,
+        change: None,
     }
+}
+
+pub(crate) fn gate(kind: GateKind, passed: bool, why: &str) -> Gate {
+    Gate { kind, passed, why: why.into() }
 }
 
 /// Several apps at once, one of each outcome.
@@ -340,6 +356,7 @@ pub(crate) fn rollback() -> PlanDetail {
         ..rendered("checkout-prod", "prod-eu-1")
     };
     detail.rendered = vec![application];
+    detail.gates = vec![gate(GateKind::Freeze, true, "A rollback passes a freeze")];
     detail.touched.applications = vec![touched("checkout-prod", "prod-eu-1", Freshness::Live)];
     detail
 }

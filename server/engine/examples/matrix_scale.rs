@@ -13,8 +13,9 @@ use engine::{
         apps::AppRules,
         environment::Environments,
         index::{Change, Index, Plane, Row},
-        matrix::{self, ReleaseBook},
+        matrix::{self, Books, ReleaseBook},
     },
+    gates::GateBook,
     metrics::Metrics,
 };
 use model::{
@@ -58,6 +59,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     indexer.apply(applications, now);
     say("15,000 Applications into the index", began.elapsed());
     let (snapshot, order) = (index.load(), Environments::default().all());
+    let gates = GateBook::default();
+    let books = Books { releases: &Book, gates: &gates };
     for (what, query) in [
         ("first page", ListApps::default()),
         ("a late page of 500", ListApps { page: 9, per_page: 500, ..ListApps::default() }),
@@ -75,7 +78,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut took: Vec<Duration> = (0..ROUNDS)
             .map(|_| {
                 let began = Instant::now();
-                black_box(matrix::matrix(&snapshot, &order, &Book, &query, Vec::new(), now));
+                black_box(matrix::matrix(&snapshot, &order, books, &query, Vec::new(), now));
                 began.elapsed()
             })
             .collect();

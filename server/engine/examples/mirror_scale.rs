@@ -34,6 +34,10 @@ impl CredentialSource for NoCredentials {
     fn credentials<'a>(&'a self, _: &'a Repo) -> BoxFuture<'a, Result<Credentials, String>> {
         Box::pin(async { Ok(Credentials::default()) })
     }
+
+    fn write_credentials<'a>(&'a self, _: &'a Repo) -> BoxFuture<'a, Result<Credentials, String>> {
+        Box::pin(async { Ok(Credentials::default()) })
+    }
 }
 
 #[tokio::main]

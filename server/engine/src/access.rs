@@ -457,6 +457,11 @@ pub fn somebody_else() -> Actor {
     Actor { kind: ActorKind::System, ..stranger(Origin::default()) }
 }
 
+/// Quarterdeck itself, in a task that nobody asked for.
+pub fn quarterdeck() -> Actor {
+    Actor { name: "quarterdeck".into(), subject: "quarterdeck".into(), ..somebody_else() }
+}
+
 /// Everybody's sessions or tokens; they belong to no control plane.
 fn everybodys(resource: &str) -> Object<'_> {
     Object::Own { resource, control_plane: None, name: "*" }

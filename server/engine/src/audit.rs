@@ -4,8 +4,9 @@
 //! changed; the program's role could not. Where the intent cannot be written, the act must not happen: [`begin`] fails.
 //!
 //! Each row is sealed into a chain of hashes ([`chain`]), which [`verify`](mod@verify) walks; `docs/audit.md` tells
-//! third parties how to.
+//! third parties how to. Heads of the chain are kept elsewhere, too ([`anchor`]).
 
+pub mod anchor;
 pub mod chain;
 mod denials;
 mod extent;
@@ -27,6 +28,7 @@ use crate::{
     error::Result,
 };
 
+pub use anchor::{AnchorSetting, Anchoring, keep_anchored};
 pub use denials::{Denials, keep_flushed};
 pub use extent::Extent;
 pub use observed::watch_policies;

@@ -1,6 +1,8 @@
 //! The composition root: settings in, everything running out.
 
 mod apps;
+mod changes;
+mod gates;
 
 use std::{
     path::PathBuf,
@@ -27,7 +29,12 @@ use crate::{
     Error, Result,
     access::{self, Access, AdminPassword, SignInSettings, Verb},
     argo::operation::Operator,
-    audit::{self, Denials, Extent, RecordReader, verify::LastVerification},
+    audit::{
+        self, AnchorSetting, Denials, Extent, RecordReader,
+        anchor::{Anchoring, keep_anchored},
+        verify::LastVerification,
+    },
+    changes::{ChangeSettings, Changes, LEASE, Writing, rollout::Follower},
     db::{Db, PrivateServer, default_data_dir, keep_up},
     error::explain_kube,
     fleet::{
@@ -41,6 +48,7 @@ use crate::{
         view,
         watch::{ControlPlaneSetting, PlaneWatch},
     },
+    gates::{Gates, watch_changes, watch_holds},
     history::{self, Observation, Retention},
     metrics::Metrics,
     plans::{self, Planner},
@@ -64,6 +72,9 @@ pub struct Settings {
     /// How Applications are gathered into apps.
     pub apps: AppSettings,
     pub repositories: RepositorySettings,
+    pub changes: ChangeSettings,
+    /// Where heads of the record are anchored; none for nowhere.
+    pub anchor: Option<AnchorSetting>,
 }
 
 /// Where PostgreSQL is.
@@ -93,6 +104,9 @@ pub struct Engine {
     operator: Operator,
     repositories: Repositories,
     planner: Planner,
+    gates: Gates,
+    changes: Changes,
+    follower: Follower,
     webhooks: Webhooks,
     record: RecordReader,
     verification: LastVerification,
@@ -113,7 +127,9 @@ impl Engine {
         let tasks = Tasks::new(metrics.clone());
         let environments = Environments::new(&settings.environments)?;
         let (environment_names, order) = (environments.in_order(), environments.all());
+        let asked = environments.asked();
         let apps = AppRules::new(&settings.apps)?;
+        let committer = settings.changes.committer()?;
         let rules = settings.repositories.rules(&settings.apps, environments.words());
         let mut planes = Vec::new();
         for setting in &settings.control_planes {
@@ -139,12 +155,13 @@ impl Engine {
             .collect();
         let mirrors = settings.repositories.mirrors(&of_planes, &metrics, &tasks)?;
         let renderer = settings.repositories.renderer(&metrics)?;
-        let repositories = Repositories::new(mirrors.clone(), index.clone(), rules, order);
+        let repositories = Repositories::new(mirrors.clone(), index.clone(), rules, order.clone());
         let webhook_planes = of_planes.into_iter().map(|(_, client, namespace)| (client, namespace));
         let webhooks = Webhooks::new(mirrors, webhook_planes.collect(), metrics.clone());
 
         let (db, private_server) = open(&settings.database, &tasks).await?;
         let (denials, verification) = (Denials::default(), LastVerification::default());
+        let gates = Gates::new(db.clone(), index.clone(), denials.clone(), order, asked);
         let operator = Operator {
             db: db.clone(),
             denials: denials.clone(),
@@ -167,12 +184,33 @@ impl Engine {
             details: details.clone(),
             repositories: repositories.clone(),
             renderer,
+            gates: gates.clone(),
             max_age: plans::MAX_AGE,
+        };
+        let follower =
+            Follower::new(operator.clone(), repositories.mirrors.clone(), settings.changes.rollout);
+        let changes = Changes {
+            db: db.clone(),
+            denials: denials.clone(),
+            index: index.clone(),
+            planner: planner.clone(),
+            repositories: repositories.clone(),
+            gates: gates.clone(),
+            committer: Arc::new(committer),
+            settings: Arc::new(std::mem::take(&mut settings.changes)),
+            tasks: tasks.clone(),
+            wake: Arc::default(),
+            writing: Writing::default(),
+            holder: rand::random::<u128>().to_string().into(),
+            lease: LEASE,
         };
         let mut engine = Self {
             access,
+            changes,
+            follower,
             repositories,
             planner,
+            gates,
             webhooks,
             environments: environment_names,
             record: RecordReader::new(db.clone(), verification.clone()),
@@ -203,7 +241,12 @@ impl Engine {
         clients: Clients,
     ) -> Result<()> {
         self.generated_password = self.access.ensure_local_admin(settings.admin_password).await?;
+        // Before anybody is served: an empty book would let everything pass.
+        self.gates.reload().await?;
         self.start_tasks(indexer, settings.retention);
+        if let (Some(setting), Some((first, ..))) = (settings.anchor, planes.first()) {
+            self.start_anchors(setting, first.name.clone());
+        }
         let (access, surveys) = (Arc::new(settings.access), Arc::new(Semaphore::new(SURVEYS_AT_ONCE)));
         for (setting, client, config) in planes {
             let watch = Arc::new(PlaneWatch {
@@ -247,6 +290,14 @@ impl Engine {
         });
         let repositories = self.repositories.clone();
         self.tasks.supervise("read repositories", move || repositories.clone().keep_read());
+        let gates = self.gates.clone();
+        self.tasks.supervise("watch changes", move || watch_changes(gates.clone()));
+        let changes = self.changes.clone();
+        self.tasks.supervise("write changes", move || changes.clone().keep_written());
+        let follower = self.follower.clone();
+        self.tasks.supervise("follow changes", move || follower.clone().run());
+        let (gates, repositories) = (self.gates.clone(), self.repositories.clone());
+        self.tasks.supervise("watch holds", move || watch_holds(gates.clone(), repositories.clone()));
         let (db, index) = (self.db.clone(), self.index.clone());
         self.tasks
             .supervise("record changes of policy", move || audit::watch_policies(db.clone(), index.clone()));
@@ -255,6 +306,18 @@ impl Engine {
             keep_up(db.clone(), metrics.clone(), retention.clone())
         });
         self.start_record();
+    }
+
+    fn start_anchors(&self, setting: AnchorSetting, control_plane: String) {
+        let anchoring = Anchoring {
+            db: self.db.clone(),
+            mirrors: self.repositories.mirrors.clone(),
+            committer: self.changes.committer.clone(),
+            metrics: self.metrics.clone(),
+            control_plane,
+            setting,
+        };
+        self.tasks.supervise("anchor the record", move || keep_anchored(anchoring.clone()));
     }
 
     fn start_record(&self) {
@@ -334,17 +397,27 @@ impl Fleet for Engine {
             let may_see = |id: &ApplicationId| snapshot.row(id).is_some();
             let operations = history::latest_operations(&self.db, OPERATIONS_SHOWN, may_see).await;
             let operations = operations.map_err(|error| error.into_answer(actor))?;
-            Ok(view::overview(&snapshot, operations, now()))
+            Ok(Overview {
+                changes: self.changes.open(actor).await.map_err(|error| error.into_answer(actor))?,
+                freezes: self.gates.freezes_now(&snapshot, actor),
+                ..view::overview(&snapshot, operations, now())
+            })
         })
     }
 
     fn get_navigation<'a>(&'a self, actor: &'a Actor) -> Answer<'a, Navigation> {
         Box::pin(async move {
             let whole = self.index.load();
+            let seen = whole.seen_by(actor);
+            let (changes, waiting) =
+                self.changes.counts(actor).await.map_err(|error| error.into_answer(actor))?;
             Ok(Navigation {
+                changes,
+                waiting,
+                gates: self.gates.count(&seen, actor),
                 may_read_record: Extent::of(&whole, actor, Verb::Get).is_ok(),
                 breaks_glass: self.access.breaks_glass(actor),
-                ..view::navigation(&whole.seen_by(actor), &actor.name)
+                ..view::navigation(&seen, &actor.name)
             })
         })
     }

@@ -1,8 +1,10 @@
 //! Git: repositories read at a commit, what they lay out, and what a promotion or a rollback would change in them.
 //!
-//! Nothing here writes to anybody's repository: mirrors are our own copies. Plans are pure functions of commits.
+//! Mirrors are our own copies, and plans are pure functions of commits. What writes to somebody's repository is one call,
+//! [`mirror::Mirrors::push`].
 
 pub mod chronicle;
+pub mod commit;
 pub mod edit;
 pub mod history;
 pub mod layout;

@@ -5,9 +5,11 @@
 pub mod access;
 pub mod argo;
 pub mod audit;
+pub mod changes;
 pub mod db;
 pub mod error;
 pub mod fleet;
+pub mod gates;
 pub mod git;
 pub mod history;
 pub mod metrics;
@@ -20,6 +22,7 @@ pub mod webhooks;
 
 mod engine;
 
+pub use audit::AnchorSetting;
 pub use engine::{DatabaseSetting, Engine, Settings};
 pub use error::{Error, Result};
 pub use repositories::RepositorySettings;

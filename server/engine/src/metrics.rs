@@ -18,6 +18,10 @@ use prometheus_client::{
 pub struct Metrics {
     registry: Arc<Registry>,
     external_calls: Family<ExternalCall, Histogram, fn() -> Histogram>,
+    /// The last event of the record that is anchored, by its place; 0 where this program knows of none.
+    pub audit_anchored: Gauge,
+    /// 1 where the last try to anchor the record failed.
+    pub audit_anchor_failing: Gauge,
     /// Events of the record that wait for their seal; the count stops at 10,000.
     pub audit_unsealed: Gauge,
     /// Rows in the index, by kind: `applications`, `clusters`, ….
@@ -80,6 +84,7 @@ impl Default for Metrics {
         let external_calls = Family::new_with_constructor(call_histogram as fn() -> Histogram);
         let (index_rows, streams_open) = (Family::<Kind, Gauge>::default(), Gauge::default());
         let (policy_broken, audit_unsealed) = (Family::<Kind, Gauge>::default(), Gauge::default());
+        let (audit_anchored, audit_anchor_failing) = (Gauge::default(), Gauge::default());
         let (table_bytes, task_restarts) = (Family::default(), Family::default());
 
         let mut registry = Registry::with_prefix("quarterdeck");
@@ -88,6 +93,16 @@ impl Default for Metrics {
             "Time of calls to API servers and other things outside, by kind of target and outcome",
             Unit::Seconds,
             external_calls.clone(),
+        );
+        registry.register(
+            "audit_anchored",
+            "The last event of the record that is anchored, by its place; 0 where this program knows of none",
+            audit_anchored.clone(),
+        );
+        registry.register(
+            "audit_anchor_failing",
+            "1 where the last try to anchor the record failed",
+            audit_anchor_failing.clone(),
         );
         registry.register(
             "audit_unsealed",
@@ -106,6 +121,8 @@ impl Default for Metrics {
         Self {
             registry: Arc::new(registry),
             external_calls,
+            audit_anchored,
+            audit_anchor_failing,
             audit_unsealed,
             index_rows,
             policy_broken,

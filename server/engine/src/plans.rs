@@ -2,7 +2,9 @@
 //! it was verified, what it reaches, and what its Applications would become. Nothing here changes anything.
 
 mod fleet;
+mod gates;
 mod reach;
+mod ready;
 mod rendered;
 mod states;
 mod store;
@@ -14,17 +16,25 @@ use git2::Oid;
 use model::{
     Actor, AppError, Timestamp,
     apps::{CellId, Comparison, FieldDifference},
+    change::ChangeState,
     plan::{
-        AskPlan, AskPromotion, AskRollback, EarlierStates, Plan, PlanDetail, PlanRow, RowOutcome, Standing,
+        AskPlan, AskPromotion, AskRollback, EarlierStates, Plan, PlanChange, PlanDetail, PlanRow, RowOutcome,
+        Standing,
     },
     status::Environment,
 };
 
+pub use self::reach::Reached;
 pub use store::prune;
 
 use self::{
     fleet::{Asked, Sight},
     store::Kept,
+};
+pub(crate) use self::{
+    gates::asks_for_reason,
+    reach::touched,
+    ready::{Ready, ReadyApp},
 };
 use crate::{
     Error, Result,
@@ -35,6 +45,7 @@ use crate::{
         detail::Details,
         index::{Index, Row, Snapshot},
     },
+    gates::{Approvals, GateBook, Gates},
     git::{
         self,
         mirror::{MirrorError, MirrorPath},
@@ -59,6 +70,7 @@ pub struct Planner {
     pub details: Details,
     pub repositories: Repositories,
     pub renderer: Renderer,
+    pub gates: Gates,
     /// How old what was fetched may be when a plan is made.
     pub max_age: Duration,
 }
@@ -89,7 +101,7 @@ impl Planner {
         let made = self.make(actor, ask).await?;
         store::keep(&self.db, actor, &made).await?;
         let kept = store::find(&self.db, &made.plan.hash).await?.unwrap_or(made);
-        Ok(self.detail(actor, kept, Standing::Valid))
+        self.with_change(self.detail(actor, kept, Standing::Valid)).await
     }
 
     /// Returns a kept plan, and whether it still holds.
@@ -97,15 +109,9 @@ impl Planner {
     /// # Errors
     /// There is none, or it has an app that the actor may not see.
     pub async fn find(&self, actor: &Actor, hash: &str) -> Result<PlanDetail> {
-        let absent = || Error::Answer(AppError::NotFound { what: format!("Plan {hash:.12}") });
-        let kept = store::find(&self.db, hash).await?.ok_or_else(absent)?;
-        // Whoever may not see all of its apps learns of none: a plan is one whole.
-        let seen = self.index.load().seen_by(actor);
-        if !self.may_see(&seen, &kept.plan, &kept.ask) {
-            return Err(absent());
-        }
+        let kept = self.kept(actor, hash).await?;
         let standing = self.standing(actor, &kept).await;
-        Ok(self.detail(actor, kept, standing))
+        self.with_change(self.detail(actor, kept, standing)).await
     }
 
     /// Returns the states that an app had in an environment.
@@ -129,7 +135,8 @@ impl Planner {
             take_latest: only.clone(),
             overwrite: only,
         };
-        let made = self.plan(actor, &AskPlan::Promote(ask)).await?;
+        // Whatever is in the way of a promotion is in nobody's way to compare.
+        let made = self.plan(actor, &AskPlan::Promote(ask), &GateBook::default(), None).await?;
         let Plan { rows, commit, .. } = made.planned.plan;
         let row = rows.into_iter().next().ok_or_else(|| Error::Bug("a plan without its app".into()))?;
         match row.outcome {
@@ -138,9 +145,26 @@ impl Planner {
         }
     }
 
+    async fn kept(&self, actor: &Actor, hash: &str) -> Result<Kept> {
+        let absent = || Error::Answer(AppError::NotFound { what: format!("Plan {hash:.12}") });
+        let kept = store::find(&self.db, hash).await?.ok_or_else(absent)?;
+        // Whoever may not see all of its apps learns of none: a plan is one whole.
+        let seen = self.index.load().seen_by(actor);
+        if self.may_see(&seen, &kept.plan, &kept.ask) { Ok(kept) } else { Err(absent()) }
+    }
+
+    /// Adds the change that carries the plan out. One that is done counts only where the plan would do nothing new.
+    async fn with_change(&self, detail: PlanDetail) -> Result<PlanDetail> {
+        let change = crate::changes::of_plan(&self.db, &detail.plan.hash).await?;
+        let counts = |state: ChangeState| state.is_open() || detail.standing != Standing::Valid;
+        let change = change.filter(|(_, state)| counts(*state));
+        let change = change.map(|(id, state)| PlanChange { id: id.unsigned_abs(), state });
+        Ok(PlanDetail { change, ..detail })
+    }
+
     /// Computes a plan, and what the fleet adds to it.
     async fn make(&self, actor: &Actor, ask: AskPlan) -> Result<Kept> {
-        let mut made = self.plan(actor, &ask).await?;
+        let mut made = self.plan(actor, &ask, &self.gates.book(), None).await?;
         let snapshot = self.index.load();
         let reached = reach::reached(&snapshot, &made).await?;
         let specs = rendered::read_specs(self, &reached).await;
@@ -156,22 +180,34 @@ impl Planner {
         })
     }
 
-    /// Computes what the repository says.
-    async fn plan(&self, actor: &Actor, ask: &AskPlan) -> Result<Made> {
+    /// Computes what the repository says. `own` is the plan whose own change is in nobody's way.
+    async fn plan(&self, actor: &Actor, ask: &AskPlan, book: &GateBook, own: Option<&str>) -> Result<Made> {
+        let asked = self.asked(actor, ask, book, own).await?;
+        let (mirror, head, late) = self.newest(&asked.lead, asked.commits()).await?;
+        let mut made = self.plan_at(asked, mirror, head).await?;
+        made.planned.plan.warnings.extend(late);
+        Ok(made)
+    }
+
+    /// Finds what is asked for in the fleet.
+    async fn asked(&self, actor: &Actor, ask: &AskPlan, book: &GateBook, own: Option<&str>) -> Result<Asked> {
         let seen = self.index.load().seen_by(actor);
         let written = match ask {
             AskPlan::Undo(it) => written::find(&self.db, it.change).await?,
             AskPlan::Promote(_) | AskPlan::Rollback(_) => None,
         };
-        let asked = fleet::ask(&seen, self.repositories.order(), ask, written.as_ref(), now())?;
+        let in_the_way = fleet::InTheWay { book, plan: own, now: now() };
+        Ok(fleet::ask(&seen, self.repositories.order(), ask, written.as_ref(), in_the_way)?)
+    }
+
+    /// Computes what the repository says at a commit.
+    async fn plan_at(&self, asked: Asked, mirror: MirrorPath, head: Oid) -> Result<Made> {
         let ours = written::commits_of(&self.db, &asked.keys()).await?;
-        let (mirror, head, late) = self.newest(&asked.lead, asked.commits()).await?;
         let (at, question, repositories) = (mirror.clone(), asked.clone(), self.repositories.clone());
         let work = move || plan_in(&at, head, &repositories, &question, &ours);
         let mut planned = blocking(work).await??;
         planned.plan.repository = Some(remote::shown(&asked.lead.repo_url));
         planned.plan.warnings.extend(asked.warnings.iter().cloned());
-        planned.plan.warnings.extend(late);
         Ok(Made { asked, planned, mirror, head })
     }
 
@@ -198,7 +234,7 @@ impl Planner {
 
     /// Tells whether a kept plan still holds, by computing it again.
     async fn standing(&self, actor: &Actor, kept: &Kept) -> Standing {
-        match self.plan(actor, &kept.ask).await {
+        match self.plan(actor, &kept.ask, &self.gates.book(), Some(&kept.plan.hash)).await {
             Ok(made) if made.planned.plan.hash == kept.plan.hash => Standing::Valid,
             Ok(made) => Standing::Stale { why: why_stale(&kept.plan, &made.planned.plan) },
             Err(error) => Standing::NotKnown { why: error.into_answer(actor).to_string() },
@@ -235,9 +271,14 @@ impl Planner {
         let denied = self.denied(&snapshot, actor, &kept);
         let order = self.repositories.order();
         let target = order.iter().find(|it| it.name() == Some(&kept.plan.to)).cloned();
+        let is_protected = target.as_ref().is_some_and(Environment::is_protected);
         let visible = |it: &model::plan::RenderedApplication| seen.row(&it.application).is_some();
         PlanDetail {
             now: now(),
+            gates: self.gates_of(&snapshot, &kept.plan, &kept.ask, Approvals::default(), &self.gates.book()),
+            typed_environment: is_protected.then(|| kept.plan.to.clone()),
+            needs_reason: is_protected || gates::asks_for_reason(&kept.plan, &kept.ask),
+            change: None,
             target: target.unwrap_or(Environment::Unknown { why: "the settings do not name it".into() }),
             touched: reach::touched(&seen, &kept.reached),
             rendered: kept.rendered.into_iter().filter(visible).collect(),

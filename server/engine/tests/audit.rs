@@ -1,5 +1,6 @@
 //! The record: intents, outcomes, that nobody rewrites them, and that the chain tells where somebody did.
 
+mod anchor;
 mod canary;
 mod chain;
 mod denials;

@@ -70,6 +70,17 @@ async fn a_lease_is_one_holders_until_it_ends() {
 }
 
 #[tokio::test]
+async fn a_lease_of_a_clock_that_was_set_back_is_over() {
+    let db = database().await;
+    let ttl = Duration::from_secs(9);
+    assert!(take_lease(&db, "work", "a", ttl).await.expect("answers"));
+    as_owner(&db, "UPDATE leases SET until = until + interval '5 seconds'").await;
+    assert!(!take_lease(&db, "work", "b", ttl).await.expect("answers"), "clocks differ a little");
+    as_owner(&db, "UPDATE leases SET until = until + interval '1 hour'").await;
+    assert!(take_lease(&db, "work", "b", ttl).await.expect("answers"));
+}
+
+#[tokio::test]
 async fn tables_are_measured_with_their_partitions() {
     let (db, metrics) = (database().await, Metrics::default());
     let upkeep = engine::db::keep_up(db, metrics.clone(), engine::history::Retention::default());

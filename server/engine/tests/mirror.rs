@@ -92,6 +92,10 @@ impl CredentialSource for Given {
     fn credentials<'a>(&'a self, _: &'a Repo) -> BoxFuture<'a, Result<Credentials, String>> {
         Box::pin(async { Ok(self.0.lock().expect("no panic").clone()) })
     }
+
+    fn write_credentials<'a>(&'a self, repo: &'a Repo) -> BoxFuture<'a, Result<Credentials, String>> {
+        self.credentials(repo)
+    }
 }
 
 /// Mirrors in a folder of their own.

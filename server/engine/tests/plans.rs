@@ -9,6 +9,7 @@ use std::{
 
 use engine::{
     Error,
+    audit::Denials,
     db::Db,
     fleet::{
         apps::AppRules,
@@ -19,6 +20,7 @@ use engine::{
         index::{Change, Index, Indexer, Plane},
         probe::Contact,
     },
+    gates::Gates,
     git::{
         layout::What,
         mirror::{CredentialSource, Credentials, MirrorSettings, Mirrors, Repo},
@@ -56,15 +58,20 @@ impl CredentialSource for NoCredentials {
     fn credentials<'a>(&'a self, _: &'a Repo) -> BoxFuture<'a, Result<Credentials, String>> {
         Box::pin(async { Ok(Credentials::default()) })
     }
+
+    fn write_credentials<'a>(&'a self, _: &'a Repo) -> BoxFuture<'a, Result<Credentials, String>> {
+        Box::pin(async { Ok(Credentials::default()) })
+    }
 }
 
 /// A fleet with one repository.
-struct House {
-    db: Db,
+pub(crate) struct House {
+    pub(crate) db: Db,
     folder: PathBuf,
     remote: Repository,
     indexer: Indexer,
-    planner: Planner,
+    pub(crate) planner: Planner,
+    pub(crate) gates: Gates,
     tasks: Tasks,
 }
 
@@ -74,19 +81,24 @@ impl Drop for House {
     }
 }
 
-fn kustomization(environment: &str, tag: &str) -> String {
+pub(crate) fn kustomization(environment: &str, tag: &str) -> String {
     format!(
         "namespace: shop-{environment}\nresources: [../../base]\nimages:\n  - name: shop/web # moved by promotions\n    newTag: {tag:?}\n"
     )
 }
 
-fn overlay(app: &str, environment: &str) -> String {
+pub(crate) fn overlay(app: &str, environment: &str) -> String {
     format!("apps/{app}/overlays/{environment}/kustomization.yaml")
 }
 
 impl House {
     /// Web in three environments: dev has 1.6.0, staging 1.5.0, prod 1.4.0.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
+        Self::asking(&Environments::default()).await
+    }
+
+    /// As [`House::new`], with environments that ask for something.
+    pub(crate) async fn asking(environments: &Environments) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("plans-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -101,10 +113,15 @@ impl House {
             server: "https://mgmt".into(),
             listed: true,
         };
-        let environments = Environments::default();
         let (order, words) = (environments.all(), environments.words());
-        let (index, indexer) =
-            Index::new([("lab".to_owned(), plane)], environments, AppRules::default(), metrics.clone());
+        let (index, indexer) = Index::new(
+            [("lab".to_owned(), plane)],
+            Environments::default(),
+            AppRules::default(),
+            metrics.clone(),
+        );
+        let asked = environments.asked();
+        let gates = Gates::new(db.clone(), index.clone(), Denials::default(), order.clone(), asked);
         // By a link, so that a test can take it away.
         let git = folder.join("git");
         std::os::unix::fs::symlink(program("git"), &git).expect("a link");
@@ -121,9 +138,10 @@ impl House {
             repositories,
             renderer: Renderer::new(render::Settings::default(), Mask::new([7; 32]), metrics)
                 .expect("a renderer"),
+            gates: gates.clone(),
             max_age: MAX_AGE,
         };
-        let mut house = Self { db, folder, remote, indexer, planner, tasks };
+        let mut house = Self { db, folder, remote, indexer, planner, gates, tasks };
         house.commit(&[
             ("apps/web/base/kustomization.yaml", "resources: []\n"),
             (&overlay("web", "dev"), &kustomization("dev", "1.6.0")),
@@ -150,7 +168,7 @@ impl House {
         }
     }
 
-    fn tell(&mut self, change: Change) {
+    pub(crate) fn tell(&mut self, change: Change) {
         self.indexer.apply([change], NOW);
     }
 
@@ -158,11 +176,11 @@ impl House {
         format!("file://{}", self.folder.join("remote.git").display())
     }
 
-    fn head(&self) -> Oid {
+    pub(crate) fn head(&self) -> Oid {
         self.remote.head().expect("a head").peel_to_commit().expect("a commit").id()
     }
 
-    fn commit(&self, files: &[(&str, &str)]) -> Oid {
+    pub(crate) fn commit(&self, files: &[(&str, &str)]) -> Oid {
         self.commit_at(files, None)
     }
 
@@ -188,7 +206,7 @@ impl House {
     }
 
     /// An Application that Argo CD compared at a commit.
-    fn runs(&mut self, app: &str, environment: &str, health: &str, sync: &str, revision: Oid) {
+    pub(crate) fn runs(&mut self, app: &str, environment: &str, health: &str, sync: &str, revision: Oid) {
         let object = json!({
             "metadata": {"name": format!("{app}-{environment}"), "namespace": "argocd",
                 "uid": format!("uid-{app}-{environment}"), "resourceVersion": "1"},
@@ -207,7 +225,7 @@ impl House {
         self.tell(Change::Application { plane: "lab".into(), application });
     }
 
-    fn all_run_the_head(&mut self, apps: &[&str]) {
+    pub(crate) fn all_run_the_head(&mut self, apps: &[&str]) {
         let head = self.head();
         for app in apps {
             for environment in ["dev", "staging", "prod"] {
@@ -283,7 +301,7 @@ impl House {
         (house, change, before)
     }
 
-    async fn promote(&self, apps: &[&str], from: &str, to: &str) -> PlanDetail {
+    pub(crate) async fn promote(&self, apps: &[&str], from: &str, to: &str) -> PlanDetail {
         let ask = promotion(apps, from, to);
         self.planner.make_and_keep(&admin(), ask).await.expect("a plan")
     }
@@ -295,7 +313,7 @@ fn program(name: &str) -> PathBuf {
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|it| it.is_file()).expect(name)
 }
 
-fn promotion(apps: &[&str], from: &str, to: &str) -> AskPlan {
+pub(crate) fn promotion(apps: &[&str], from: &str, to: &str) -> AskPlan {
     AskPlan::Promote(AskPromotion {
         apps: apps.iter().map(ToString::to_string).collect(),
         from: from.into(),
@@ -304,12 +322,12 @@ fn promotion(apps: &[&str], from: &str, to: &str) -> AskPlan {
     })
 }
 
-fn answer(error: Error) -> AppError {
+pub(crate) fn answer(error: Error) -> AppError {
     error.into_answer(&admin())
 }
 
 /// Fetched anew at each question, for tests do not wait until a mirror is old enough.
-async fn fetched(house: &House) {
+pub(crate) async fn fetched(house: &House) {
     let row = house.planner.index.load().rows[0].clone();
     house.planner.repositories.fresh(&row, Duration::ZERO).await.expect("fetches");
 }
@@ -626,7 +644,10 @@ async fn a10_who_may_not_see_all_apps_of_a_change_learns_nothing_of_it() {
     let data = |text: &str| [("policy.csv".to_owned(), text.to_owned())].into_iter().collect();
     let argo_cd = "p, role:web, applications, get, shop/web-*, allow\np, role:all, applications, get, */*, allow\n\
                    g, web, role:web\ng, all, role:all\n";
+    let own =
+        "p, role:web, applications, get, */*/web, allow\np, role:all, applications, get, */*/*, allow\n";
     house.tell(Change::ArgoCdPolicy { plane: "lab".into(), data: data(argo_cd) });
+    house.tell(Change::OwnPolicy { plane: "lab".into(), data: data(own) });
     let person = |group: &str| Actor {
         kind: ActorKind::Person,
         subject: format!("u-{group}"),

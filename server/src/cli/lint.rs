@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, path::PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use engine::git::{
     layout::discover,
     lint::lint,
@@ -10,6 +10,8 @@ use engine::git::{
     tree::{self, Tree},
 };
 use model::repository::{Finding, Severity};
+
+use super::print::Output;
 
 /// The flags of `quarterdeck lint`.
 #[derive(Args)]
@@ -20,14 +22,8 @@ pub struct Lint {
     /// The branch, tag or commit to look at; changes that are not committed are not seen.
     #[arg(long, default_value = "HEAD")]
     revision: String,
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Text,
-    Json,
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    format: Output,
 }
 
 impl Lint {
@@ -45,8 +41,8 @@ impl Lint {
         let findings = lint(&tree, &found, &operators, &[]);
         let has_errors = findings.iter().any(|it| it.severity == Severity::Error);
         let text = match self.format {
-            Format::Json => serde_json::to_string_pretty(&findings)?,
-            Format::Text => words(&findings)?,
+            Output::Json => serde_json::to_string_pretty(&findings)?,
+            Output::Text => words(&findings)?,
         };
         Ok((text.trim_end_matches('\n').to_owned(), has_errors))
     }

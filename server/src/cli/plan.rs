@@ -1,11 +1,12 @@
 //! `quarterdeck plan`: what a promotion or a rollback would change. From a plain clone it needs no server and no cluster;
 //! what only those know then reads "not known".
 
-mod words;
+pub(super) mod words;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, Subcommand, ValueEnum};
+use anyhow::bail;
+use clap::{Args, Subcommand};
 use engine::git::{
     layout,
     plan::{AppAsk, Promotion, RollbackAsk, Walk, promote, rollback},
@@ -14,7 +15,7 @@ use engine::git::{
 };
 use model::plan::{AskPlan, AskPromotion, AskRollback, Plan, PlanDetail, RowOutcome};
 
-use super::remote::Remote;
+use super::{print::Output, remote::Remote};
 
 /// So many commits of a clone are looked at for one question.
 const MOST_COMMITS: usize = 50_000;
@@ -78,17 +79,11 @@ struct Source {
     /// The branch, tag or commit to plan on.
     #[arg(long, default_value = "HEAD")]
     revision: String,
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    format: Output,
     /// Prints a patch that `git apply` takes, and nothing else.
     #[arg(long, conflicts_with = "format")]
     patch: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Format {
-    Text,
-    Json,
 }
 
 impl Command {
@@ -103,12 +98,12 @@ impl Command {
         };
         let plan = match &source.repo {
             Some(repo) => self.of_clone(repo, &source.revision)?,
-            None => source.remote.post::<PlanDetail>("/plans", &self.asked())?.plan,
+            None => source.of_server(&self.asked())?,
         };
         let text = match source.format {
             _ if source.patch => plan.files.iter().map(|file| file.patch.as_str()).collect(),
-            Format::Json => serde_json::to_string_pretty(&plan)?,
-            Format::Text => words::of(&plan)?,
+            Output::Json => serde_json::to_string_pretty(&plan)?,
+            Output::Text => words::of(&plan)?,
         };
         Ok((text.trim_end_matches('\n').to_owned(), status_of(&plan)))
     }
@@ -171,7 +166,20 @@ impl Command {
     }
 }
 
-fn status_of(plan: &Plan) -> ExitCode {
+impl Source {
+    #[tokio::main(flavor = "current_thread")]
+    async fn of_server(&self, ask: &AskPlan) -> anyhow::Result<Plan> {
+        if self.remote.server.is_none() {
+            bail!(
+                "name a clone by --repo, or a Quarterdeck by --server (or the variable QUARTERDECK_SERVER)"
+            );
+        }
+        Ok(self.remote.post::<PlanDetail>("/plans", ask).await?.plan)
+    }
+}
+
+/// The exit status of a plan.
+pub(super) fn status_of(plan: &Plan) -> ExitCode {
     let is_stopped = plan.rows.iter().any(|row| matches!(row.outcome, RowOutcome::Stopped { .. }));
     match plan.is_empty() {
         false => ExitCode::SUCCESS,

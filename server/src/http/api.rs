@@ -4,6 +4,9 @@
 //! token in `Authorization: Bearer` says who asks. Errors are RFC 9457 problems with the stable `code` of an
 //! [`AppError`]. The description at `/api/v1/openapi.json` is made from these very routes.
 
+mod changes;
+mod gates;
+
 use axum::{
     Extension, Json, Router,
     extract::{Path, Query, State, rejection::JsonRejection},
@@ -61,6 +64,16 @@ fn all() -> OpenApiRouter<HttpState> {
         .routes(routes!(make_plan))
         .routes(routes!(preview_plan))
         .routes(routes!(get_plan))
+        .routes(routes!(changes::list_changes, changes::start_change))
+        .routes(routes!(changes::get_change))
+        .routes(routes!(changes::cancel_change))
+        .routes(routes!(changes::decide_change))
+        .routes(routes!(changes::list_waiting))
+        .routes(routes!(gates::list_gates))
+        .routes(routes!(gates::create_freeze))
+        .routes(routes!(gates::end_freeze))
+        .routes(routes!(gates::place_hold))
+        .routes(routes!(gates::release_hold))
         .routes(routes!(list_repositories))
         .routes(routes!(fetch_repository))
         .routes(routes!(get_permissions))
@@ -241,6 +254,11 @@ fn body<T>(body: Body<T>) -> Result<T, Failure> {
     body.map(|Json(body)| body).map_err(|rejected| {
         Failure(AppError::Invalid { field: "The body".into(), why: format!("{}.", rejected.body_text()) })
     })
+}
+
+/// Reads the number of a change, a freeze or a hold; nothing has another one.
+fn number(what: &str, id: &str) -> Result<u64, Failure> {
+    id.parse().map_err(|_| Failure(AppError::NotFound { what: format!("{what} {id:.20}") }))
 }
 
 /// The first page.

@@ -278,6 +278,10 @@ async fn read_view(backend: &dyn Backend, actor: &Actor, view: &View) -> AppResu
         View::Cluster(id) => Content::Cluster(Box::new(backend.get_cluster(actor, id).await?)),
         View::Matrix(query) => Content::Matrix(Box::new(backend.get_matrix(actor, query).await?)),
         View::App { slug } => Content::App(Box::new(backend.get_app(actor, slug).await?)),
+        View::Changes(query) => Content::Changes(Box::new(backend.list_changes(actor, query).await?)),
+        View::Change { id } => Content::Change(Box::new(backend.get_change(actor, id).await?)),
+        View::Waiting => Content::Waiting(Box::new(backend.list_waiting(actor).await?)),
+        View::Gates => Content::Gates(Box::new(backend.list_gates(actor).await?)),
     })
 }
 
@@ -290,6 +294,10 @@ fn now_of(content: &mut Content) -> &mut Timestamp {
         Content::Cluster(page) => &mut page.now,
         Content::Matrix(page) => &mut page.now,
         Content::App(page) => &mut page.now,
+        Content::Changes(page) => &mut page.now,
+        Content::Change(page) => &mut page.now,
+        Content::Waiting(page) => &mut page.now,
+        Content::Gates(page) => &mut page.now,
     }
 }
 

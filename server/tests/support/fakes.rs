@@ -22,8 +22,10 @@ use model::{
     actor::ActorKind,
     application::{ApplicationDetail, ApplicationId, ApplicationList, ListApplications},
     apps::{AppDetail, CellDetail, CellId, Comparison, ListApps, Matrix, SavedView},
-    backend::{Access, Answer, Apps, Fleet, Operations, Plans, Record},
+    backend::{Access, Answer, Apps, Changes, Fleet, Gates, Operations, Plans, Record},
+    change::{ChangeDetail, ChangeList, DecideChange, ListChanges, StartChange, Started, WaitingList},
     cluster::{ClusterDetail, ClusterId, ClusterList},
+    gate::{CreateFreeze, GateList, PlaceHold},
     operation::{Outcome, RefreshKind, SyncApplication, SyncPreview},
     overview::{Counts, Navigation, Overview},
     plan::{AskPlan, EarlierStates, PlanDetail},
@@ -78,6 +80,8 @@ impl FakeFleet {
             operations: Vec::new(),
             control_planes: Vec::new(),
             warnings: Vec::new(),
+            freezes: Vec::new(),
+            changes: Vec::new(),
         }
     }
 }
@@ -166,6 +170,54 @@ impl Plans for FakeFleet {
     }
 
     fn list_earlier_states<'a>(&'a self, _: &'a Actor, _: CellId) -> Answer<'a, EarlierStates> {
+        absent()
+    }
+}
+
+impl Changes for FakeFleet {
+    fn start_change<'a>(&'a self, _: &'a Actor, _: StartChange) -> Answer<'a, Started> {
+        absent()
+    }
+
+    fn get_change<'a>(&'a self, _: &'a Actor, _: u64) -> Answer<'a, ChangeDetail> {
+        absent()
+    }
+
+    fn list_changes<'a>(&'a self, _: &'a Actor, _: ListChanges) -> Answer<'a, ChangeList> {
+        absent()
+    }
+
+    fn cancel_change<'a>(&'a self, _: &'a Actor, _: u64) -> Answer<'a, Outcome> {
+        absent()
+    }
+
+    fn decide_change<'a>(&'a self, _: &'a Actor, _: DecideChange) -> Answer<'a, Outcome> {
+        absent()
+    }
+
+    fn list_waiting<'a>(&'a self, _: &'a Actor) -> Answer<'a, WaitingList> {
+        absent()
+    }
+}
+
+impl Gates for FakeFleet {
+    fn list_gates<'a>(&'a self, _: &'a Actor) -> Answer<'a, GateList> {
+        absent()
+    }
+
+    fn create_freeze<'a>(&'a self, _: &'a Actor, _: CreateFreeze) -> Answer<'a, Outcome> {
+        absent()
+    }
+
+    fn end_freeze<'a>(&'a self, _: &'a Actor, _: u64) -> Answer<'a, Outcome> {
+        absent()
+    }
+
+    fn place_hold<'a>(&'a self, _: &'a Actor, _: PlaceHold) -> Answer<'a, Outcome> {
+        absent()
+    }
+
+    fn release_hold<'a>(&'a self, _: &'a Actor, _: u64) -> Answer<'a, Outcome> {
         absent()
     }
 }

@@ -8,6 +8,7 @@ use model::{
 
 use crate::{
     api::RefreshApplication,
+    routes,
     ui::{
         act::{RefreshChoices, SyncChoices, act_href, act_icon, act_words},
         form::{IdFields, SubmitButton},
@@ -26,9 +27,19 @@ pub(super) fn ActButtons(
 ) -> impl IntoView {
     let acts = Memo::new(move |_| state.with(|it| it.acts.clone()));
     let ids = Memo::new(move |_| state.with(|it| it.applications.clone()));
+    let can_hold =
+        Memo::new(move |_| state.with(|it| it.cell.as_ref().is_some_and(|cell| cell.held.is_none())));
     move || {
         let acts = acts.get();
-        (!acts.is_empty()).then(|| {
+        let hold = can_hold.get().then(|| {
+            view! {
+                <a class="btn btn-ghost" href=routes::place_hold(&id.get())>
+                    <Icon name="held"/>
+                    "Place a hold…"
+                </a>
+            }
+        });
+        (!acts.is_empty() || hold.is_some()).then(|| {
             let buttons = acts
                 .into_iter()
                 .map(|act| {
@@ -36,7 +47,7 @@ pub(super) fn ActButtons(
                     button(&id.get(), act, &ids.get(), primary, refresh)
                 })
                 .collect_view();
-            view! { <div class="btn-row border-t border-line px-3.5 py-2.5">{buttons}</div> }
+            view! { <div class="btn-row border-t border-line px-3.5 py-2.5">{buttons} {hold}</div> }
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     routes,
     ui::{
         badge::{FreshnessStatus, Look, StageTag, Status},
-        cell::{CellStatus, CellVersion, cluster_words, clusters_of, is_stale},
+        cell::{CellStatus, CellVersion, GateLines, cluster_words, clusters_of, is_stale},
         time::Age,
     },
 };
@@ -167,6 +167,7 @@ fn Runs(cell: Cell, applications: Vec<ApplicationRow>, now: Signal<Timestamp>) -
                 <span class="ml-auto text-small text-mute">{cell.since.map(|at| view! { <Age at now/> })}</span>
             </p>
             {(!reason.is_empty()).then(|| view! { <p class="mt-1 text-small text-soft wrap-anywhere">{reason}</p> })}
+            <GateLines cell/>
             <ul class="mt-2 grid gap-1 text-small">{listed}</ul>
             {more}
         </div>

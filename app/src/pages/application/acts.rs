@@ -3,6 +3,7 @@
 use leptos::{html, prelude::*};
 use model::{
     application::{ApplicationDetail, ApplicationId},
+    apps::CellId,
     status::Environment,
 };
 
@@ -96,8 +97,28 @@ pub(super) fn ActBar(shelf: Shelf<ApplicationDetail>, acts: Acts) -> impl IntoVi
                     </details>
                 </span>
             </ActionForm>
+            <RollBack shelf/>
             {sync}
         </div>
+    }
+}
+
+/// The way to the earlier states of its app in its environment.
+#[component]
+fn RollBack(shelf: Shelf<ApplicationDetail>) -> impl IntoView {
+    let cell = shelf.part(|it| {
+        let environment = it.row.environment.name()?.to_owned();
+        Some(CellId { app: it.slug.clone(), environment })
+    });
+    move || {
+        cell.get().map(|cell| {
+            view! {
+                <a class="btn" href=routes::rollback(&cell)>
+                    <Icon name="rollback"/>
+                    "Roll back…"
+                </a>
+            }
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! It is open while the URL says `?sync=1`: as a part of the page without JavaScript, else as a dialog over it.
 
-use leptos::{ev::KeyboardEvent, html, prelude::*};
+use leptos::{html, prelude::*};
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 use model::{
     application::ApplicationId,
@@ -15,6 +15,7 @@ use crate::{
     api::preview_sync,
     routes,
     ui::{
+        confirm::{Asked, Filled, NoEnter, TypedEnvironmentField},
         dialog::Dialog,
         empty::Failure,
         form::{IdFields, SubmitButton},
@@ -59,27 +60,23 @@ pub(super) fn SyncDialog(#[prop(into)] id: Signal<ApplicationId>, acts: Acts) ->
 fn SyncForm(#[prop(into)] id: Signal<ApplicationId>, preview: SyncPreview, acts: Acts) -> impl IntoView {
     let SyncPreview { typed_environment, cluster, out_of_sync, pruned, window, refused } = preview;
     let name = move || id.with(|id| id.name.clone());
-    let typed = RwSignal::new(String::new());
-    let hydrated = RwSignal::new(false);
+    let filled = Filled::new();
     let safe = NodeRef::<html::A>::new();
     Effect::new(move |_| {
-        hydrated.set(true);
         if let Some(safe) = safe.get() {
             let _ = safe.focus();
         }
     });
-    let environment = StoredValue::new(typed_environment.clone());
+    let asked = Asked { typed_environment: typed_environment.clone(), ..Asked::default() };
     let protected = typed_environment.is_some();
     let is_refused = refused.is_some();
     // Without JavaScript the button is enabled, and the server compares what was typed.
-    let disabled = Signal::derive(move || {
-        let mistyped = environment.with_value(|it| it.as_ref().is_some_and(|it| typed.read().trim() != it));
-        is_refused || (hydrated.get() && mistyped)
-    });
+    let disabled = Signal::derive(move || is_refused || filled.missing(&asked).is_some());
     let busy = acts.sync.pending();
     let button = Signal::derive(move || format!("Sync {}", name()));
     view! {
         <ActionForm action=acts.sync>
+            <NoEnter/>
             <IdFields id/>
             <div class="grid gap-3.5 px-4 py-4">
                 <h2 id="sync-head" class="text-lead">
@@ -110,7 +107,16 @@ fn SyncForm(#[prop(into)] id: Signal<ApplicationId>, preview: SyncPreview, acts:
                     <input type="checkbox" class="check" name="dry_run" value="true"/>
                     "Dry run: ask the cluster, change nothing"
                 </label>
-                {typed_environment.map(|environment| view! { <TypedEnvironment environment typed/> })}
+                {typed_environment
+                    .map(|environment| {
+                        view! {
+                            <TypedEnvironmentField
+                                environment
+                                purpose="to sync this protected environment"
+                                filled
+                            />
+                        }
+                    })}
             </div>
             <div class="dialog-foot">
                 <a node_ref=safe class="btn" href=move || routes::application(&id.get())>
@@ -197,33 +203,6 @@ fn Pruning(resources: Vec<ResourceRef>) -> impl IntoView {
         </fieldset>
     }
     .into_any()
-}
-
-/// The field that a protected environment asks for.
-#[component]
-fn TypedEnvironment(environment: String, typed: RwSignal<String>) -> impl IntoView {
-    // Enter in a field must not send what writes to a protected environment.
-    let hold = move |event: KeyboardEvent| {
-        if event.key() == "Enter" {
-            event.prevent_default();
-        }
-    };
-    view! {
-        <div class="field">
-            <label for="typed_environment">"Type " <b>{environment}</b> " to sync this protected environment"</label>
-            <input
-                type="text"
-                id="typed_environment"
-                name="typed_environment"
-                class="input font-mono"
-                autocomplete="off"
-                autocapitalize="none"
-                spellcheck="false"
-                on:keydown=hold
-                on:input:target=move |event| typed.set(event.target().value())
-            />
-        </div>
-    }
 }
 
 fn words_of(resource: &ResourceRef) -> String {

@@ -22,7 +22,7 @@ use crate::{
     ui::{
         act::{RefreshChoices, SyncChoices, act_href, act_icon, act_key, act_words},
         badge::{EnvironmentTag, Revision, RowHealth},
-        cell::{CellStatus, CellVersion},
+        cell::{CellStatus, CellVersion, GateLines},
         form::IdFields,
         icon::Icon,
         time::Age,
@@ -151,6 +151,16 @@ fn Told(
         .into_iter()
         .map(|act| view! { <ActItem id=id.clone() act applications=applications.clone() board/> })
         .collect_view();
+    let hold = cell.held.is_none().then(|| {
+        view! {
+            <li>
+                <a class="menu-item" href=routes::place_hold(&id)>
+                    <Icon name="held"/>
+                    "Place a hold…"
+                </a>
+            </li>
+        }
+    });
     let compare = compare.map(|(from, to)| {
         let other = if from == id.environment { to.clone() } else { from.clone() };
         view! { <a class="link" href=routes::comparison(&id.app, &from, &to)>{format!("Compare with {other}")}</a> }
@@ -170,8 +180,9 @@ fn Told(
                 {cell.since.map(|at| view! { <span class="text-mute"><Age at now/></span> })}
             </p>
             {(!reason.is_empty()).then(|| view! { <p class="text-small text-soft wrap-anywhere">{reason}</p> })}
+            <GateLines cell/>
         </div>
-        <ul class="menu border-t border-line">{acts}</ul>
+        <ul class="menu border-t border-line">{acts} {hold}</ul>
         <Applications applications now/>
         <p class="flex items-center gap-3 border-t border-line px-3 py-2 text-small">
             <a class="link" href=routes::app_environment(&id)>"Open"</a>

@@ -13,7 +13,7 @@ use crate::{
     pages::Shelf,
     routes,
     ui::{
-        cell::{CellStatus, CellVersion, Marks, is_stale},
+        cell::{CellStatus, CellVersion, GateMarks, Marks, is_stale},
         icon::glyph,
         time::Age,
     },
@@ -188,6 +188,7 @@ fn Content(cell: Cell, now: Signal<Timestamp>) -> impl IntoView {
     view! {
         <span class="col-span-2 flex min-w-0 flex-wrap items-baseline gap-x-1.5 pr-5 md:gap-x-2">
             <CellVersion cell=cell.clone()/>
+            <GateMarks cell=cell.clone()/>
         </span>
         <span class="flex min-w-0 items-center gap-2">
             <CellStatus cell=cell.clone() now/>

@@ -3,11 +3,11 @@
 use leptos::prelude::*;
 use model::{
     AppError,
-    plan::{AskPlan, AskPromotion, AskRollback},
+    plan::{AskPlan, AskPromotion, AskRollback, AskUndo},
 };
 
 use crate::{
-    api::{PlanPromotion, PlanRollback},
+    api::{PlanPromotion, PlanRollback, UndoChange},
     ui::form::SubmitButton,
 };
 
@@ -16,23 +16,25 @@ use crate::{
 pub(super) struct Again {
     promotion: ServerAction<PlanPromotion>,
     rollback: ServerAction<PlanRollback>,
+    undo: ServerAction<UndoChange>,
 }
 
 impl Again {
     pub(super) fn new() -> Self {
-        Self { promotion: ServerAction::new(), rollback: ServerAction::new() }
+        Self { promotion: ServerAction::new(), rollback: ServerAction::new(), undo: ServerAction::new() }
     }
 
     /// Changes with each answer, also where the new plan is the same one.
     pub(super) fn version(self) -> usize {
-        self.promotion.version().get() + self.rollback.version().get()
+        self.promotion.version().get() + self.rollback.version().get() + self.undo.version().get()
     }
 
     /// Returns why the last plan was not made.
     pub(super) fn error(self) -> Signal<Option<AppError>> {
         Signal::derive(move || {
             let promotion = self.promotion.value().get().and_then(Result::err);
-            promotion.or_else(|| self.rollback.value().get().and_then(Result::err))
+            let rollback = self.rollback.value().get().and_then(Result::err);
+            promotion.or(rollback).or_else(|| self.undo.value().get().and_then(Result::err))
         })
     }
 }
@@ -58,6 +60,13 @@ pub(super) fn AgainForm(
             <ActionForm action=again.rollback>
                 <RollbackFields ask/>
                 <SubmitButton class icon words busy=again.rollback.pending()/>
+            </ActionForm>
+        }
+        .into_any(),
+        AskPlan::Undo(AskUndo { change }) => view! {
+            <ActionForm action=again.undo>
+                <input type="hidden" name="change" value=change/>
+                <SubmitButton class icon words busy=again.undo.pending()/>
             </ActionForm>
         }
         .into_any(),

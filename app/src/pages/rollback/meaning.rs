@@ -55,7 +55,7 @@ pub(super) fn Meaning(detail: PlanDetail, states: EarlierStates) -> impl IntoVie
 }
 
 fn consequences(detail: &PlanDetail, states: &EarlierStates) -> Vec<Consequence> {
-    let mut known = vec![syncs(states)];
+    let mut known = vec![syncs(states), held(states)];
     known.extend(objects(detail));
     known.extend(database(detail));
     if has_unreachable(&detail.touched) {
@@ -77,11 +77,26 @@ fn syncs(states: &EarlierStates) -> Consequence {
         let sentence = "Argo CD follows Git as ever. Nothing is paused, nothing drifts.";
         Consequence::plain("sync", "Auto-sync stays on", sentence)
     } else {
-        let sentence = format!("{} would wait for a sync by hand once Git has it.", by_hand.join(", "));
+        let sentence = format!(
+            "Quarterdeck syncs {} to the commit once it is pushed. Auto-sync stays off there.",
+            by_hand.join(", ")
+        );
         Consequence::plain(
             "sync",
             format!("{} of {all} do not follow Git by themselves", by_hand.len()),
             sentence,
+        )
+    }
+}
+
+fn held(states: &EarlierStates) -> Consequence {
+    let environment = states.environment.name().unwrap_or("its environment");
+    Consequence {
+        class: "mt-0.5 text-held",
+        ..Consequence::plain(
+            "held",
+            format!("A hold is placed on {} in {environment}", states.name),
+            "For as long as you choose beside it. The next promotions skip it and say so.",
         )
     }
 }

@@ -20,11 +20,17 @@ use crate::{
 
 /// The list of earlier states.
 #[component]
-pub(super) fn States(states: EarlierStates, chosen: String, cell: CellId) -> impl IntoView {
+pub(super) fn States(
+    states: EarlierStates,
+    chosen: String,
+    /// Whether it was not chosen by the person.
+    is_offered: bool,
+    cell: CellId,
+) -> impl IntoView {
     let EarlierStates { now, states: list, total, note, .. } = states;
     let shown = list.len() as u32;
     let is_empty = list.is_empty();
-    let good = list.iter().position(|it| matches!(it.ran, Ran::Was { healthy: Some(true), .. }));
+    let good = list.iter().position(is_good);
     let is_listed = chosen.is_empty() || list.iter().any(|it| is_same(&it.commit.id, &chosen));
     let rows = list
         .into_iter()
@@ -51,6 +57,14 @@ pub(super) fn States(states: EarlierStates, chosen: String, cell: CellId) -> imp
                         />
                     }
                 })}
+            {is_offered
+                .then(|| {
+                    view! {
+                        <p class="border-b border-line px-3.5 py-2 text-small text-soft">
+                            "The last good one is chosen for you. Choose another as you like."
+                        </p>
+                    }
+                })}
             <ol class="rows">{rows}</ol>
             {(!is_listed)
                 .then(|| {
@@ -65,6 +79,15 @@ pub(super) fn States(states: EarlierStates, chosen: String, cell: CellId) -> imp
             </p>
         </section>
     }
+}
+
+/// Returns the commit of the last state that was Healthy in its end, where one is known.
+pub(super) fn last_good(states: &[EarlierState]) -> Option<String> {
+    states.iter().find(|it| is_good(it)).map(|it| it.commit.id.clone())
+}
+
+fn is_good(state: &EarlierState) -> bool {
+    matches!(state.ran, Ran::Was { healthy: Some(true), .. })
 }
 
 /// Whether a chosen revision, which may be cut short, is this commit.

@@ -18,9 +18,17 @@ pub enum Verb {
     Promote,
     /// To give the app an earlier state in the environment of the Application.
     RollBack,
+    /// To approve or decline a change of the app there.
+    Approve,
+    /// To end a change of the app there that somebody else asked for.
+    CancelChange,
+    /// To keep promotions away from the app there.
+    PlaceHold,
+    ReleaseHold,
     /// To end an operation; who may start one may end one.
     Terminate,
     Export,
+    Create,
     Delete,
 }
 
@@ -126,15 +134,16 @@ impl Rights {
     pub fn questions<'a>(&'a self, verb: Verb, object: &Object<'a>) -> Vec<Question<'a>> {
         let action = verb.right().action();
         match *object {
-            Object::Application { id, .. } if verb.resource_of_change().is_some() => {
-                let (plane, resource) =
-                    (id.control_plane.as_str(), verb.resource_of_change().unwrap_or_default());
-                if self.plane(plane).is_some_and(|it| it.own().speaks_of(resource)) {
-                    let object = object.name();
-                    return vec![Question { plane, source: Source::Own, resource, action, object }];
+            Object::Application { id, .. } if verb.own_resource().is_some() => {
+                let (plane, resource) = (id.control_plane.as_str(), verb.own_resource().unwrap_or_default());
+                let is_spoken_of = self.plane(plane).is_some_and(|it| it.own().speaks_of(resource));
+                if verb.writes_to_git() && !is_spoken_of {
+                    // Without a line of ours: who may sync and update the target.
+                    let both = [Verb::Sync, Verb::Update];
+                    return both.iter().flat_map(|verb| self.questions(*verb, object)).collect();
                 }
-                // Without a line of ours: who may sync and update the target.
-                [Verb::Sync, Verb::Update].iter().flat_map(|verb| self.questions(*verb, object)).collect()
+                let object = object.name();
+                vec![Question { plane, source: Source::Own, resource, action, object }]
             }
             Object::Application { id, project, home, .. } => {
                 let name = if id.namespace == home {
@@ -228,13 +237,20 @@ impl Verb {
         }
     }
 
-    /// Returns the resource of our own policy that the verb is about, where it writes to Git.
-    fn resource_of_change(self) -> Option<&'static str> {
+    /// Returns the resource of our own policy that the verb is about on an Application; none where it is the Application
+    /// itself.
+    pub fn own_resource(self) -> Option<&'static str> {
         match self {
-            Self::Promote => Some("promotions"),
+            Self::Promote | Self::CancelChange => Some("promotions"),
             Self::RollBack => Some("rollbacks"),
+            Self::Approve => Some("approvals"),
+            Self::PlaceHold | Self::ReleaseHold => Some("holds"),
             _ => None,
         }
+    }
+
+    fn writes_to_git(self) -> bool {
+        matches!(self, Self::Promote | Self::RollBack)
     }
 
     /// Returns the action that policies know.
@@ -243,7 +259,9 @@ impl Verb {
             Self::Get | Self::Refresh => "get",
             Self::Sync | Self::Terminate => "sync",
             Self::Update => "update",
-            Self::Promote | Self::RollBack => "create",
+            Self::Promote | Self::RollBack | Self::Approve | Self::PlaceHold | Self::Create => "create",
+            Self::CancelChange => "cancel",
+            Self::ReleaseHold => "release",
             Self::Export => "export",
             Self::Delete => "delete",
         }
@@ -257,6 +275,10 @@ impl fmt::Display for Verb {
             Self::Terminate => "terminate",
             Self::Promote => "promote to",
             Self::RollBack => "roll back",
+            Self::Approve => "approve changes of",
+            Self::CancelChange => "cancel changes of",
+            Self::PlaceHold => "place a hold on",
+            Self::ReleaseHold => "release the hold on",
             other => other.action(),
         })
     }
@@ -272,6 +294,7 @@ impl fmt::Display for Object<'_> {
             Self::ControlPlane(name) => write!(f, "control plane {name}"),
             Self::Own { resource: "audit", .. } => f.write_str("the record"),
             Self::Own { resource, name: "*", .. } => write!(f, "the {resource} of others"),
+            Self::Own { resource: "freezes", name, .. } => write!(f, "freezes of {name}"),
             Self::Own { resource, name, .. } => write!(f, "{resource} {name}"),
         }
     }

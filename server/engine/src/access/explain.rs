@@ -62,12 +62,16 @@ const OWN_RESOURCES: [(&str, &[&str]); 13] = [
 ];
 
 /// What the page tells of, as far as it can be done so far.
-const ACTS: [(&str, Verb); 5] = [
+const ACTS: [(&str, Verb); 9] = [
     ("See Applications", Verb::Get),
     ("Refresh", Verb::Refresh),
     ("Sync and terminate", Verb::Sync),
     ("Promote to", Verb::Promote),
     ("Roll back", Verb::RollBack),
+    ("Approve changes", Verb::Approve),
+    ("Cancel changes of others", Verb::CancelChange),
+    ("Place holds", Verb::PlaceHold),
+    ("Release holds", Verb::ReleaseHold),
 ];
 
 /// Draws the Permissions page. `environments` are in the order of promotions; `snapshot` is the whole fleet.
@@ -127,7 +131,7 @@ fn capability(seen: &Snapshot, environments: &[String], actor: &Actor, act: &str
         }
         (may, all)
     };
-    let right = format!("applications, {}", verb.action());
+    let right = format!("{}, {}", verb.own_resource().unwrap_or("applications"), verb.action());
     Capability { act: act.to_owned(), right, in_environments: environments.iter().map(count).collect() }
 }
 

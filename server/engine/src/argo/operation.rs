@@ -45,6 +45,11 @@ const PATCH_TIMEOUT: Duration = Duration::from_secs(10);
 const PATCH_TRIES: u32 = 5;
 /// How long a refresh may take.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(30);
+/// What the record says of an operation that was not seen to its end.
+pub(crate) const NOT_SEEN: &str =
+    "its end was not seen: the operation was removed, or another one took its place";
+/// The `operation.info` entry that names the change that an operation is for.
+const CHANGE: &str = "quarterdeck-change";
 /// After which an act without an outcome, other than a sync, has lost whoever was at it.
 const ABANDONED: Duration = Duration::from_secs(120);
 
@@ -159,6 +164,70 @@ impl Operator {
         let sentence =
             format!("{} was compared with Git in {:.1} s.", id.name, begin.elapsed().as_secs_f64());
         Ok(Outcome { audit_id: audit_id.to_string(), sentence })
+    }
+
+    /// Asks the controller to compare with Git again, for a change of the actor's, and does not wait until it has. The
+    /// right to the change covers it.
+    ///
+    /// # Errors
+    /// An Application that is not there, or a control plane that does not take it.
+    pub async fn refresh_for_change(&self, actor: &Actor, id: &ApplicationId, change: i64) -> Result<()> {
+        let snapshot = self.index.load();
+        let row = snapshot.row(id).ok_or_else(|| not_found(id))?;
+        let details = json!({"kind": "normal", "change": change, "patch": refresh_patch("normal")});
+        let audit_id = audit::begin(&self.db, actor, entry("refresh", row, details)).await?;
+        if let Err(error) = self.annotate_refresh(id, "normal").await {
+            self.finish_failed(actor, audit_id, &error).await?;
+            return Err(error);
+        }
+        audit::finish(&self.db, audit_id, actor, audit::Outcome::succeeded()).await
+    }
+
+    /// Writes a sync to the commit of a change of the actor's, under an id in the record that the caller has noted, and
+    /// follows it; returns once it is written. The right to the change covers it.
+    ///
+    /// # Errors
+    /// What stands against a sync now: then nothing was written.
+    pub async fn sync_for_change(
+        &self,
+        actor: &Actor,
+        audit_id: AuditId,
+        id: &ApplicationId,
+        change: i64,
+        revision: &str,
+    ) -> Result<()> {
+        let snapshot = self.index.load();
+        let row = snapshot.row(id).cloned().ok_or_else(|| not_found(id))?;
+        let details = json!({
+            "application": id, "uid": row.uid, "change": change, "revision": revision,
+            "revision_before": row.revision, "target_revision": row.target_revision,
+        });
+        let intent = entry("sync", &row, details);
+        let application = self.details.read(id).await?;
+        let refused = refusal_for_change(&application).or_else(|| refusal(&snapshot, &row, &application));
+        if let Some(why) = refused {
+            return Err(self.refuse(actor, intent, AppError::Conflict { why }).await?);
+        }
+        let operation = operation_for_change(actor, &application, &audit_id, change, revision);
+        let intent = with_patch(intent, start_of(&application, &operation));
+        audit::begin_as(&self.db, audit_id, actor, intent).await?;
+        let written = self
+            .patch(id, application, |application| {
+                let refused = refusal_for_change(application).or_else(|| busy(application));
+                match refused {
+                    Some(why) => Err(Error::Answer(AppError::Conflict { why })),
+                    None => Ok(start_of(application, &operation)),
+                }
+            })
+            .await;
+        if let Err(error) = written {
+            self.finish_failed(actor, audit_id, &error).await?;
+            return Err(error);
+        }
+        let what = format!("initiated sync to {revision} for change {change}");
+        self.tell(actor, id, &row.uid, Reason::OperationStarted, what);
+        self.follow(actor.clone(), id.clone(), row.uid.clone(), audit_id);
+        Ok(())
     }
 
     /// Asks the controller to end the running operation.
@@ -425,9 +494,7 @@ fn state_of(snapshot: &Snapshot, id: &ApplicationId, uid: &str, ours: &str) -> S
             Phase::Failed | Phase::Error => Seen::Over(audit::Outcome::failed(operation.message.clone())),
             Phase::Requested | Phase::Running | Phase::Terminating => Seen::Underway,
         },
-        _ => Seen::Not(audit::Outcome::failed(
-            "its end was not seen: the operation was removed, or another one took its place",
-        )),
+        _ => Seen::Not(audit::Outcome::failed(NOT_SEEN)),
     }
 }
 
@@ -491,6 +558,19 @@ fn refusal(snapshot: &Snapshot, row: &Row, application: &FullApplication) -> Opt
     }
     let verdict = snapshot.window_verdict(row)?;
     (!verdict.allowed).then(|| format!("A sync window denies it: {}.", verdict.why))
+}
+
+/// Says why a change writes no sync into an Application, whatever its state is; none where it may.
+fn refusal_for_change(application: &FullApplication) -> Option<String> {
+    let spec = &application.spec;
+    if spec.sync_policy.is_automated() {
+        return Some("Auto-sync is on, so Argo CD brings the commit by itself.".to_owned());
+    }
+    let is_listed = !spec.sources.is_empty();
+    is_listed.then(|| {
+        "It lists several sources, of which a sync would have to name a commit each: sync it in Argo CD."
+            .to_owned()
+    })
 }
 
 /// Says which operation is in the way; none where none is.
@@ -591,6 +671,23 @@ fn operation(
     operation
 }
 
+/// As [`operation`], of everything, to one commit.
+fn operation_for_change(
+    actor: &Actor,
+    application: &FullApplication,
+    audit_id: &AuditId,
+    change: i64,
+    revision: &str,
+) -> Value {
+    let request = SyncApplication::default();
+    let mut operation = operation(actor, &request, &[], application, audit_id);
+    operation["sync"]["revision"] = json!(revision);
+    if let Some(info) = operation["info"].as_array_mut() {
+        info.push(json!({"name": CHANGE, "value": change.to_string()}));
+    }
+    operation
+}
+
 #[cfg(test)]
 mod tests {
     use model::actor::ActorKind;
@@ -642,6 +739,27 @@ mod tests {
         assert_eq!(operation["info"][0]["name"], AUDIT_ID);
         assert!(!operation.to_string().contains("null"), "{operation}");
         assert!(operation["sync"].get("prune").is_none());
+    }
+
+    #[test]
+    fn a_change_syncs_to_its_commit_and_names_itself() {
+        let id = "0198c0de-0000-7000-8000-000000000000".parse().expect("an id");
+        let operation = operation_for_change(&actor(), &application(json!({})), &id, 42, "abc");
+        assert_eq!(operation["sync"]["revision"], "abc");
+        assert_eq!(operation["info"][0], json!({"name": AUDIT_ID, "value": id.to_string()}));
+        assert_eq!(operation["info"][1], json!({"name": CHANGE, "value": "42"}));
+        assert_eq!(operation["initiatedBy"]["username"], "alice");
+        assert_eq!(operation["sync"]["syncOptions"], json!(["CreateNamespace=true"]));
+        assert_eq!(operation["retry"]["limit"], 2);
+    }
+
+    #[test]
+    fn a_change_writes_no_sync_where_argo_cd_does_it_or_the_sources_are_a_list() {
+        assert!(refusal_for_change(&application(json!({}))).is_none());
+        let automated = application(json!({"spec": {"syncPolicy": {"automated": {}}}}));
+        assert!(refusal_for_change(&automated).expect("a reason").contains("Auto-sync"));
+        let listed = application(json!({"spec": {"sources": [{"repoURL": "https://git.test/a"}]}}));
+        assert!(refusal_for_change(&listed).expect("a reason").contains("several sources"));
     }
 
     #[test]

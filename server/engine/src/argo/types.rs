@@ -281,6 +281,14 @@ impl Operation {
     pub fn audit_id(&self) -> Option<&str> {
         self.info.iter().find(|info| info.name == AUDIT_ID).map(|info| info.value.as_str())
     }
+
+    /// Returns the commit that it asks for; none where it names a branch or nothing. An operation that fails early has it
+    /// nowhere else.
+    pub fn commit(&self) -> Option<String> {
+        let revision = &self.sync.as_ref()?.revision;
+        let is_commit = revision.len() == 40 && revision.chars().all(|c| c.is_ascii_hexdigit());
+        is_commit.then(|| revision.clone())
+    }
 }
 
 /// Who started an operation.
@@ -316,6 +324,8 @@ pub struct SyncOperation {
     pub prune: bool,
     #[serde(default)]
     pub dry_run: bool,
+    #[serde(default)]
+    pub revision: String,
 }
 
 /// `status` of an Application, for the index.

@@ -1,4 +1,4 @@
-//! Sync windows: whether a person may sync an Application now.
+//! Sync windows: whether a person, or the controller by itself, may sync an Application now.
 //!
 //! Source: Argo CD's `pkg/apis/application/v1alpha1/types.go` (`SyncWindows.Matches`, `active`, `CanSync`), without
 //! `syncOverrun`, which concerns operations that run already.
@@ -13,8 +13,33 @@ use super::types::{Destination, SyncWindow};
 /// The windows of an Application's project and of the global projects that apply to it, with the name of each.
 pub type Windows<'a> = &'a [(String, SyncWindow)];
 
+/// Who would sync.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Syncer {
+    /// Somebody who asks for it.
+    Person,
+    /// The controller, for auto-sync is on: that a window lets people sync does not help it.
+    Controller,
+}
+
 /// Tells whether a person may sync now; none where no window concerns the Application.
 pub fn verdict(
+    windows: Windows<'_>,
+    application: &str,
+    destination: &Destination,
+    now: DateTime<Utc>,
+) -> Option<WindowVerdict> {
+    verdict_for(Syncer::Person, windows, application, destination, now)
+}
+
+/// Tells whether a window is open; none where it cannot be read.
+pub fn is_open(window: &SyncWindow, now: DateTime<Utc>) -> Option<bool> {
+    window.is_open(now).ok()
+}
+
+/// Tells whether `syncer` may sync now; none where no window concerns the Application.
+pub fn verdict_for(
+    syncer: Syncer,
     windows: Windows<'_>,
     application: &str,
     destination: &Destination,
@@ -43,13 +68,13 @@ pub fn verdict(
             .collect::<Vec<_>>()
     };
     let (denies, allows, closed) = (of_kind("deny", true), of_kind("allow", true), of_kind("allow", false));
-    let (allowed, why) = if let Some((project, window)) = blocked_by(&denies) {
+    let (allowed, why) = if let Some((project, window)) = blocked_by(syncer, &denies) {
         (false, format!("{} of project {project} is open", window.name()))
     } else if let Some((project, window)) = denies.first() {
         (true, format!("{} of project {project} is open, but lets people sync", window.name()))
     } else if let Some((project, window)) = allows.first() {
         (true, format!("{} of project {project} is open", window.name()))
-    } else if let Some((project, window)) = blocked_by(&closed) {
+    } else if let Some((project, window)) = blocked_by(syncer, &closed) {
         (false, format!("{} of project {project} is not open", window.name()))
     } else if let Some((project, window)) = closed.first() {
         (true, format!("{} of project {project} is not open, but lets people sync", window.name()))
@@ -100,9 +125,10 @@ impl SyncWindow {
     }
 }
 
-/// The first window that does not let people sync; one such is enough to block.
-fn blocked_by<'a>(list: &[&&'a (String, SyncWindow)]) -> Option<&'a (String, SyncWindow)> {
-    list.iter().find(|(_, window)| !window.manual_sync).map(|window| **window)
+/// The first window that does not let the syncer in; one such is enough to block.
+fn blocked_by<'a>(syncer: Syncer, list: &[&&'a (String, SyncWindow)]) -> Option<&'a (String, SyncWindow)> {
+    let blocks = |window: &SyncWindow| syncer == Syncer::Controller || !window.manual_sync;
+    list.iter().find(|(_, window)| blocks(window)).map(|window| **window)
 }
 
 /// The zone's offset from UTC now; zero for no zone and, as Argo CD does, for one that is not known.
@@ -175,6 +201,24 @@ mod tests {
         let strict = window("deny", "* * * * *", "1h");
         assert_eq!(allowed(vec![manual.clone()], "2026-11-23T12:00:00Z"), Some(true));
         assert_eq!(allowed(vec![manual, strict], "2026-11-23T12:00:00Z"), Some(false));
+    }
+
+    #[test]
+    fn what_lets_people_sync_does_not_let_the_controller() {
+        let by_controller = |window: SyncWindow| {
+            let windows = [("shop".to_owned(), window)];
+            let destination = Destination { name: "prod-eu".into(), ..Destination::default() };
+            let now = at("2026-11-23T12:00:00Z");
+            verdict_for(Syncer::Controller, &windows, "web-app-prod", &destination, now)
+                .map(|verdict| verdict.allowed)
+        };
+        let manual = SyncWindow { manual_sync: true, ..window("deny", "* * * * *", "1h") };
+        assert_eq!(allowed(vec![manual.clone()], "2026-11-23T12:00:00Z"), Some(true));
+        assert_eq!(by_controller(manual), Some(false));
+        let closed = SyncWindow { manual_sync: true, ..window("allow", "0 1 * * *", "1h") };
+        assert_eq!(allowed(vec![closed.clone()], "2026-11-23T12:00:00Z"), Some(true));
+        assert_eq!(by_controller(closed), Some(false));
+        assert_eq!(by_controller(window("allow", "0 11 * * *", "2h")), Some(true));
     }
 
     #[test]

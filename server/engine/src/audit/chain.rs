@@ -39,11 +39,11 @@ pub(super) const FIELDS: &str = "e.actor, e.actor_groups, e.actor_kind, e.addres
      e.outcome_of::text AS outcome_of_text, e.reason, e.request_id, e.session, e.verb";
 
 /// A SHA-256.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Hash([u8; 32]);
 
 /// A place in the chain: what an anchor holds, written `SEQ:HEX`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Place {
     /// From 1; 0 is the beginning.
     pub seq: u64,

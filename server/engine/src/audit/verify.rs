@@ -13,7 +13,8 @@ use std::{
 
 use model::Timestamp;
 use sqlx::{
-    AssertSqlSafe, Connection as _, Executor as _, FromRow as _, PgConnection, Row as _, postgres::PgRow,
+    AssertSqlSafe, Connection as _, Executor as _, FromRow as _, PgConnection, Postgres, Row as _,
+    Transaction, postgres::PgRow,
 };
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -32,14 +33,14 @@ const PERIOD: Duration = Duration::from_secs(6 * 3600);
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What to walk.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Range {
     /// The first place; else the first that is at hand.
     pub from: Option<u64>,
     /// The last place; else the newest.
     pub to: Option<u64>,
-    /// A place of the chain that was kept elsewhere.
-    pub anchor: Option<Place>,
+    /// Places of the chain that were kept elsewhere.
+    pub anchors: Vec<Place>,
 }
 
 /// What a walk found.
@@ -58,6 +59,18 @@ pub struct Whole {
     pub events: u64,
     /// How many wait for their seal.
     pub waiting: u64,
+    pub anchors: AnchorCount,
+}
+
+/// What became of the anchors that a walk was given; equal ones count once.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct AnchorCount {
+    /// These the chain agrees with.
+    pub agreeing: usize,
+    /// These are of events that retention removed.
+    pub removed: usize,
+    /// These are outside of the range.
+    pub outside: usize,
 }
 
 /// The first thing that is broken.
@@ -88,9 +101,7 @@ pub struct LastVerification(Arc<Mutex<Option<(Timestamp, Verification)>>>);
 /// # Errors
 /// A range that is not at hand, or a database that does not answer. What is broken is no error.
 pub async fn verify(connection: &mut PgConnection, range: Range) -> Result<Verification> {
-    let mut tx = connection.begin().await.map_err(failed(VERIFY))?;
-    tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.map_err(failed(VERIFY))?;
-    walk(&mut tx, range).await
+    walk(&mut *snapshot(connection).await?, range).await
 }
 
 /// Walks the whole chain every few hours. A supervised task: it ends by an error alone.
@@ -110,17 +121,36 @@ pub async fn keep_verified(db: Db, last: LastVerification) -> Result<()> {
 
 const VERIFY: &str = "verify the record";
 
+/// Compares one anchor with the chain without walking over it; returns what is broken. What retention has removed is not
+/// judged.
+pub(super) async fn compare(connection: &mut PgConnection, anchor: Place) -> Result<Option<Break>> {
+    let mut tx = snapshot(connection).await?;
+    let (base, head) = (chain::base(&mut tx).await?, chain::head(&mut tx).await?);
+    if anchor.seq > head.seq {
+        return Ok(Some(Break::Truncated { anchor, head }));
+    }
+    if anchor.seq < base.seq {
+        return Ok(None);
+    }
+    Ok(match before(&mut tx, anchor.seq + 1, base).await? {
+        Some(place) => contradicted(&[anchor], place),
+        None => Some(Break::SealMissing { seq: anchor.seq }),
+    })
+}
+
 /// Walks within the caller's transaction.
 pub(super) async fn walk(connection: &mut PgConnection, range: Range) -> Result<Verification> {
     let (base, head) = (chain::base(connection).await?, chain::head(connection).await?);
-    let (from, to) = bounds(range, base, head)?;
-    if let Some(anchor) = range.anchor {
-        if anchor.seq > head.seq {
-            return Ok(Verification::Broken(Break::Truncated { anchor, head }));
-        }
-        if anchor.seq == base.seq && anchor.hash != base.hash {
-            return Ok(Verification::Broken(Break::Rewritten { anchor, found: base.hash }));
-        }
+    let (from, to) = bounds(&range, base, head)?;
+    let mut anchors = range.anchors;
+    anchors.sort_unstable();
+    anchors.dedup();
+    if let Some(anchor) = anchors.last().copied().filter(|newest| newest.seq > head.seq) {
+        return Ok(Verification::Broken(Break::Truncated { anchor, head }));
+    }
+    let (anchors, count) = within(anchors, base, from, to)?;
+    if let Some(broken) = contradicted(&anchors, base) {
+        return Ok(Verification::Broken(broken));
     }
     let Some(mut place) = before(connection, from, base).await? else {
         return Ok(Verification::Broken(Break::SealMissing { seq: from - 1 }));
@@ -130,7 +160,7 @@ pub(super) async fn walk(connection: &mut PgConnection, range: Range) -> Result<
         if links.is_empty() {
             return Ok(Verification::Broken(Break::SealMissing { seq: place.seq + 1 }));
         }
-        match follow(place, &links, range.anchor)? {
+        match follow(place, &links, &anchors)? {
             Ok(reached) => place = reached,
             Err(broken) => return Ok(Verification::Broken(broken)),
         }
@@ -141,38 +171,58 @@ pub(super) async fn walk(connection: &mut PgConnection, range: Range) -> Result<
         return Ok(Verification::Broken(broken));
     }
     let waiting = count_waiting(connection).await?;
-    Ok(Verification::Whole(Whole { head: place, events: (place.seq + 1).saturating_sub(from), waiting }))
+    let events = (place.seq + 1).saturating_sub(from);
+    Ok(Verification::Whole(Whole { head: place, events, waiting, anchors: count }))
+}
+
+/// Begins a transaction that sees one state of the database throughout.
+async fn snapshot(connection: &mut PgConnection) -> Result<Transaction<'_, Postgres>> {
+    let mut tx = connection.begin().await.map_err(failed(VERIFY))?;
+    tx.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await.map_err(failed(VERIFY))?;
+    Ok(tx)
 }
 
 /// Returns the first and the last place to walk over.
-fn bounds(range: Range, base: Place, head: Place) -> Result<(u64, u64)> {
+fn bounds(range: &Range, base: Place, head: Place) -> Result<(u64, u64)> {
     let first = base.seq + 1;
     let (from, to) = (range.from.unwrap_or(first), range.to.unwrap_or(head.seq));
-    let gone = |seq: u64| {
-        Error::Setting(format!(
-            "event {seq} was removed by retention, which ended with {}: verify the file that it was exported to, and \
-             here from {first} on",
-            base.seq
-        ))
-    };
     if from < first {
-        return Err(gone(from));
+        return Err(gone(from, base));
     }
     if to > head.seq {
         return Err(Error::Setting(format!("the chain ends with {}: there is no event {to} yet", head.seq)));
     }
-    if let Some(anchor) = range.anchor {
-        if anchor.seq < base.seq {
-            return Err(gone(anchor.seq));
-        }
-        if anchor.seq + 1 < from || (anchor.seq > to && range.to.is_some()) {
-            return Err(Error::Setting(format!(
-                "the anchor {} is not between {from} and {to}: widen the range",
-                anchor.seq
-            )));
+    Ok((from, to))
+}
+
+/// Returns those of the anchors that the walk comes by, none of which is beyond the head. An anchor that was given and
+/// cannot be compared must not look like one that agrees: where all are so, that is an error.
+fn within(anchors: Vec<Place>, base: Place, from: u64, to: u64) -> Result<(Vec<Place>, AnchorCount)> {
+    let newest = anchors.last().copied();
+    let (removed, kept): (Vec<_>, Vec<_>) = anchors.into_iter().partition(|anchor| anchor.seq < base.seq);
+    let (within, outside): (Vec<_>, Vec<_>) =
+        kept.into_iter().partition(|anchor| (from - 1..=to).contains(&anchor.seq));
+    match newest.filter(|_| within.is_empty()) {
+        Some(newest) if outside.is_empty() => Err(gone(newest.seq, base)),
+        Some(newest) => Err(Error::Setting(format!(
+            "the anchor {} is not between {from} and {to}: widen the range",
+            newest.seq
+        ))),
+        None => {
+            let (removed, outside) = (removed.len(), outside.len());
+            let count = AnchorCount { agreeing: within.len(), removed, outside };
+            Ok((within, count))
         }
     }
-    Ok((from, to))
+}
+
+fn gone(seq: u64, base: Place) -> Error {
+    Error::Setting(format!(
+        "event {seq} was removed by retention, which ended with {}: verify the file that it was exported to, and here \
+         from {} on",
+        base.seq,
+        base.seq + 1
+    ))
 }
 
 /// Returns the place before `from`; none where its seal is gone.
@@ -218,12 +268,12 @@ impl Link {
 }
 
 /// Follows the chain over a batch; returns how far it holds, or what is broken.
-fn follow(from: Place, links: &[Link], anchor: Option<Place>) -> Result<std::result::Result<Place, Break>> {
+fn follow(from: Place, links: &[Link], anchors: &[Place]) -> Result<std::result::Result<Place, Break>> {
     let mut place = from;
     for link in links {
         let seq = place.seq + 1;
-        if let Some(anchor) = anchor.filter(|anchor| anchor.seq == place.seq && anchor.hash != place.hash) {
-            return Ok(Err(Break::Rewritten { anchor, found: place.hash }));
+        if let Some(broken) = contradicted(anchors, place) {
+            return Ok(Err(broken));
         }
         if link.place.seq != seq {
             return Ok(Err(Break::SealMissing { seq }));
@@ -237,10 +287,15 @@ fn follow(from: Place, links: &[Link], anchor: Option<Place>) -> Result<std::res
         }
         place = Place { seq, hash };
     }
-    match anchor.filter(|anchor| anchor.seq == place.seq && anchor.hash != place.hash) {
-        Some(anchor) => Ok(Err(Break::Rewritten { anchor, found: place.hash })),
-        None => Ok(Ok(place)),
-    }
+    Ok(contradicted(anchors, place).map_or(Ok(place), Err))
+}
+
+/// Finds an anchor of this very place, among sorted ones, that is of another chain.
+fn contradicted(anchors: &[Place], place: Place) -> Option<Break> {
+    let first = anchors.partition_point(|anchor| anchor.seq < place.seq);
+    let mut here = anchors[first..].iter().take_while(|anchor| anchor.seq == place.seq);
+    let other = here.find(|anchor| anchor.hash != place.hash)?;
+    Some(Break::Rewritten { anchor: *other, found: place.hash })
 }
 
 /// Tells an event that was changed from one in the place of another: the other one, sealed here, would give a seal
@@ -313,6 +368,16 @@ impl LastVerification {
     /// Keeps what a walk found.
     pub fn set(&self, at: Timestamp, found: Verification) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((at, found));
+    }
+}
+
+impl Break {
+    /// Returns the anchor that the chain goes against.
+    pub fn anchor(&self) -> Option<Place> {
+        match self {
+            Self::Truncated { anchor, .. } | Self::Rewritten { anchor, .. } => Some(*anchor),
+            _ => None,
+        }
     }
 }
 

@@ -15,7 +15,10 @@ use model::{
 use super::{Engine, now};
 use crate::{
     Result,
-    fleet::{app, matrix},
+    fleet::{
+        app,
+        matrix::{self, Books},
+    },
     git::webhook::WebhookError,
     saved_views,
 };
@@ -31,22 +34,26 @@ impl Engine {
 
     async fn matrix(&self, actor: &Actor, query: &ListApps) -> Result<Matrix> {
         let views = saved_views::of(&self.db, actor).await?;
-        let (seen, book) = (self.snapshot(actor), self.repositories.book());
-        Ok(matrix::matrix(&seen, self.repositories.order(), &*book, query, views, now()))
+        let (seen, book, gates) = (self.snapshot(actor), self.repositories.book(), self.gates.book());
+        let books = Books { releases: &*book, gates: &gates };
+        Ok(matrix::matrix(&seen, self.repositories.order(), books, query, views, now()))
     }
 
     fn app(&self, actor: &Actor, slug: &str) -> Result<AppDetail> {
         let (seen, book, order) = (self.snapshot(actor), self.repositories.book(), self.repositories.order());
         let found = matrix::find(&seen, order, slug).ok_or_else(|| no_app(slug))?;
-        let told = book.told(&seen, &found);
-        Ok(app::app_detail(&seen, actor, order, &*book, &found, told, now()))
+        let (told, gates) = (book.told(&seen, &found), self.gates.book());
+        let books = Books { releases: &*book, gates: &gates };
+        Ok(app::app_detail(&seen, actor, order, books, &found, told, now()))
     }
 
     fn cell(&self, actor: &Actor, id: CellId) -> Result<CellDetail> {
         let (seen, book, order) = (self.snapshot(actor), self.repositories.book(), self.repositories.order());
         let found = matrix::find(&seen, order, &id.app).ok_or_else(|| no_app(&id.app))?;
         let absent = AppError::NotFound { what: format!("{} in {}", id.app, id.environment) };
-        let detail = app::cell_detail(&seen, actor, order, &*book, &found, id, now());
+        let gates = self.gates.book();
+        let books = Books { releases: &*book, gates: &gates };
+        let detail = app::cell_detail(&seen, actor, order, books, &found, id, now());
         Ok(detail.ok_or(absent)?)
     }
 }

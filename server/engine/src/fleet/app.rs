@@ -9,7 +9,7 @@ use model::{
 
 use super::{
     index::{Row, Snapshot},
-    matrix::{Gathered, ReleaseBook},
+    matrix::{Books, Gathered},
     view::{self, application_row},
 };
 use crate::{
@@ -29,7 +29,7 @@ pub fn app_detail(
     snapshot: &Snapshot,
     actor: &Actor,
     order: &[Environment],
-    book: &dyn ReleaseBook,
+    books: Books<'_>,
     app: &Gathered<'_>,
     told: Told,
     now: Timestamp,
@@ -40,7 +40,7 @@ pub fn app_detail(
     let why = first.map_or_else(String::new, |row| {
         row.identity.reason.sentence(repository.as_deref().unwrap_or_default(), base_path.as_deref())
     });
-    let cells = app.cells(snapshot, book, now);
+    let cells = app.cells(snapshot, books, now);
     let environments = cells.into_iter().enumerate().map(|(rank, cell)| AppEnvironment {
         environment: order[rank].name().unwrap_or_default().to_owned(),
         rank: tag_of(&order[rank]),
@@ -69,19 +69,19 @@ pub fn cell_detail(
     snapshot: &Snapshot,
     actor: &Actor,
     order: &[Environment],
-    book: &dyn ReleaseBook,
+    books: Books<'_>,
     app: &Gathered<'_>,
     id: CellId,
     now: Timestamp,
 ) -> Option<CellDetail> {
     let rank = order.iter().position(|it| it.name() == Some(&id.environment))?;
-    let cell = app.cells(snapshot, book, now).swap_remove(rank)?;
+    let cell = app.cells(snapshot, books, now).swap_remove(rank)?;
     Some(CellDetail {
         now,
         name: app.name.to_owned(),
         environment: order[rank].clone(),
         cell,
-        release: app.rows[rank].first().and_then(|row| book.release_of(row)),
+        release: app.rows[rank].first().and_then(|row| books.releases.release_of(row)),
         acts: acts(snapshot, actor, order, app, rank),
         applications: app.rows[rank].iter().map(|row| application_row(snapshot, row, now)).collect(),
         id,

@@ -304,6 +304,7 @@ fn without_object(
         server: snapshot.cluster_of(row).map(|cluster| cluster.server.clone()),
         policy: SyncPolicy { auto_sync: row.auto_sync, ..SyncPolicy::default() },
         window: snapshot.window_verdict(row),
+        slug: snapshot.apps.slug_of(&row.identity.key).unwrap_or(&row.identity.name).to_owned(),
         health_since: row.health_since,
         sync_denied: None,
         compared_at: row.reconciled_at,

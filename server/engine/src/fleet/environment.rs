@@ -2,6 +2,8 @@
 //!
 //! Labels alone prove nothing. Where the signs contradict each other the answer says so, and acts are refused.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use globset::{Glob, GlobMatcher};
 use model::status::Environment;
 
@@ -17,6 +19,19 @@ pub struct EnvironmentSetting {
     pub clusters: Vec<String>,
     /// None: protected if it is the last of the order.
     pub protected: Option<bool>,
+    /// How many people have to approve a promotion to it.
+    pub approvals: u32,
+    /// How long a release has to run Healthy in it, before it is promoted further and before a change to it is done.
+    pub soak: Duration,
+}
+
+/// What an environment asks of changes.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Asked {
+    /// How many people have to approve a promotion to it.
+    pub approvals: u32,
+    /// How long a release has to run Healthy in it.
+    pub soak: Duration,
 }
 
 /// The promotion order, compiled.
@@ -31,6 +46,7 @@ struct Rule {
     words: Vec<String>,
     clusters: Vec<GlobMatcher>,
     protected: bool,
+    asked: Asked,
 }
 
 /// What the environment is told from.
@@ -62,7 +78,8 @@ impl Rule {
     fn plain(setting: &EnvironmentSetting, protected: bool) -> Self {
         let words =
             std::iter::once(&setting.name).chain(&setting.aliases).map(|word| word.to_lowercase()).collect();
-        Self { name: setting.name.clone(), words, clusters: Vec::new(), protected }
+        let asked = Asked { approvals: setting.approvals, soak: setting.soak };
+        Self { name: setting.name.clone(), words, clusters: Vec::new(), protected, asked }
     }
 
     fn compile(setting: &EnvironmentSetting, is_last: bool) -> Result<Self> {
@@ -119,6 +136,11 @@ impl Environments {
     /// Returns the environments themselves, in the order of promotions.
     pub fn all(&self) -> Vec<Environment> {
         (0..self.order.len()).map(|rank| self.known(rank, "the settings name it".to_owned())).collect()
+    }
+
+    /// Returns what each environment asks of changes, by its name.
+    pub fn asked(&self) -> BTreeMap<String, Asked> {
+        self.order.iter().map(|rule| (rule.name.clone(), rule.asked)).collect()
     }
 
     /// Returns what folders and files call each environment, in the order of promotions.

@@ -92,6 +92,8 @@ pub enum Change {
     Contact { cluster: ClusterId, contact: Contact },
     /// What repositories lay out was read anew: what shows it is drawn again.
     RepositoriesRead,
+    /// Changes, freezes or holds have moved: what shows them is drawn again.
+    ChangesMoved,
     /// A cluster was looked into.
     Survey { cluster: ClusterId, survey: Arc<Survey> },
 }
@@ -179,6 +181,8 @@ pub struct Row {
     /// In the repository, or the chart's name.
     pub path: String,
     pub is_chart: bool,
+    /// Whether it names its sources in a list, so that an operation would have to name a revision of each.
+    pub several_sources: bool,
     pub target_revision: String,
     pub health: Health,
     pub health_since: Option<Timestamp>,
@@ -311,6 +315,14 @@ impl Snapshot {
     pub fn window_verdict(&self, row: &Row) -> Option<model::application::WindowVerdict> {
         let windows = self.windows(&row.id.control_plane, &row.project);
         window::verdict(&windows, &row.id.name, &row.destination, chrono::Utc::now())
+    }
+
+    /// Tells whether what Git asks for would be synced now, by the windows: by the controller where auto-sync is on, else
+    /// by a sync that Quarterdeck asks for.
+    pub fn rollout_verdict(&self, row: &Row) -> Option<model::application::WindowVerdict> {
+        let windows = self.windows(&row.id.control_plane, &row.project);
+        let syncer = if row.auto_sync { window::Syncer::Controller } else { window::Syncer::Person };
+        window::verdict_for(syncer, &windows, &row.id.name, &row.destination, chrono::Utc::now())
     }
 }
 
@@ -567,7 +579,7 @@ impl Indexer {
             Change::Contact { cluster, contact } => {
                 self.change_cluster(&cluster, |cluster| contact.apply_to(cluster, now));
             }
-            Change::RepositoriesRead => {}
+            Change::RepositoriesRead | Change::ChangesMoved => {}
             Change::Survey { cluster, survey } => {
                 self.change_cluster(&cluster, |cluster| cluster.survey = Some(survey));
             }
@@ -763,6 +775,7 @@ impl Indexer {
             namespace: metadata.namespace.unwrap_or_default(),
             name: metadata.name.unwrap_or_default(),
         };
+        let several_sources = !spec.sources.is_empty();
         // A source that only lends values names no path of its own.
         let source =
             spec.sources().into_iter().find(|source| source.reference.is_empty()).unwrap_or_default();
@@ -773,7 +786,7 @@ impl Indexer {
                 failure: state.sync_result.failure().map(|failure| shorten(&failure)),
                 started_at: state.started_at.map(Timestamp::from),
                 finished_at: state.finished_at.map(Timestamp::from),
-                revision: state.sync_result.revision.revision(),
+                revision: state.sync_result.revision.revision().or_else(|| state.operation.commit()),
                 started_by: state.operation.initiated_by.person(),
                 automated: state.operation.initiated_by.automated,
                 audit_id: state.operation.audit_id().map(str::to_owned),
@@ -809,6 +822,7 @@ impl Indexer {
             identity,
             repo_url: self.repository(source.repo_url),
             is_chart,
+            several_sources,
             place: self.place_of(&cluster),
             standing: Standing(0),
             cluster,

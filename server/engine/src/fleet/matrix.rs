@@ -1,7 +1,7 @@
 //! Apps × environments from one snapshot: gathered, filtered, counted and paged here, never in the browser.
 //!
 //! Pure functions of a snapshot and a moment; the caller has settled who may see what. What only repositories know, how
-//! far one environment is behind another, comes from a [`ReleaseBook`].
+//! far one environment is behind another, comes from a [`ReleaseBook`]; what is in the way of changes from a [`GateBook`].
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -20,6 +20,7 @@ use super::{
     index::{Row, Snapshot},
     view::{self, contains_ignoring_case, count},
 };
+use crate::gates::GateBook;
 
 /// How many apps a page has where nothing is said, and at most.
 const PER_PAGE: u32 = 100;
@@ -34,6 +35,13 @@ pub trait ReleaseBook {
     fn release_of(&self, _: &Row) -> Option<ReleaseRef> {
         None
     }
+}
+
+/// What is known beside the fleet itself.
+#[derive(Clone, Copy)]
+pub struct Books<'a> {
+    pub releases: &'a dyn ReleaseBook,
+    pub gates: &'a GateBook,
 }
 
 /// Knows of no repository.
@@ -102,16 +110,16 @@ impl Gathered<'_> {
     }
 
     /// Draws its cells, one for each environment of the order.
-    pub fn cells(&self, snapshot: &Snapshot, book: &dyn ReleaseBook, now: Timestamp) -> Vec<Option<Cell>> {
+    pub fn cells(&self, snapshot: &Snapshot, books: Books<'_>, now: Timestamp) -> Vec<Option<Cell>> {
         let mut before: Option<&[&Arc<Row>]> = None;
         let cells = self.rows.iter().enumerate().map(|(rank, rows)| {
-            let lag = if rank == 0 { Lag::First } else { lag(book, before, rows) };
+            let lag = if rank == 0 { Lag::First } else { lag(books.releases, before, rows) };
             let is_there = !rows.is_empty();
             // An environment that the app is not in is no step of its way.
             if is_there || rank == 0 {
                 before = Some(rows);
             }
-            is_there.then(|| cell(snapshot, rows, lag, now))
+            is_there.then(|| cell(snapshot, books.gates, rows, lag, now))
         });
         cells.collect()
     }
@@ -123,7 +131,7 @@ impl Gathered<'_> {
 }
 
 /// Draws an app in an environment, from its Applications there; there is at least one.
-fn cell(snapshot: &Snapshot, rows: &[&Arc<Row>], lag: Lag, now: Timestamp) -> Cell {
+fn cell(snapshot: &Snapshot, gates: &GateBook, rows: &[&Arc<Row>], lag: Lag, now: Timestamp) -> Cell {
     let mut rows = rows.to_vec();
     rows.sort_by(|a, b| (&a.cluster, &a.id).cmp(&(&b.cluster, &b.id)));
     let worst = rows.iter().max_by_key(|row| state_of(snapshot, row));
@@ -134,6 +142,9 @@ fn cell(snapshot: &Snapshot, rows: &[&Arc<Row>], lag: Lag, now: Timestamp) -> Ce
         cluster: row.cluster.name.clone(),
         state: state_of(snapshot, row),
     });
+    let (key, environment) =
+        rows.first().map_or(("", ""), |row| (&*row.identity.key, row.environment.name().unwrap_or_default()));
+    let freeze = gates.freeze_of_any(environment, rows.iter().map(|row| row.project.as_str()), now);
     Cell {
         version: oldest.and_then(|row| version_of(row)),
         mixed: versions.len() > 1,
@@ -143,6 +154,9 @@ fn cell(snapshot: &Snapshot, rows: &[&Arc<Row>], lag: Lag, now: Timestamp) -> Ce
         stale_since: rows.iter().filter_map(|row| stale_since(snapshot, row)).min(),
         lag,
         marks: marks.collect(),
+        held: gates.hold_of(key, environment, now).map(|hold| hold.sentence(now)),
+        frozen: freeze.map(|(freeze, until)| freeze.sentence(until, now)),
+        change: gates.change_of(key, environment).map(|change| change.id),
     }
 }
 
@@ -205,7 +219,7 @@ fn distance(lag: Lag) -> (u8, u32) {
 pub fn matrix(
     snapshot: &Snapshot,
     order: &[Environment],
-    book: &dyn ReleaseBook,
+    books: Books<'_>,
     query: &ListApps,
     views: Vec<SavedView>,
     now: Timestamp,
@@ -223,7 +237,7 @@ pub fn matrix(
     let mut matching: Vec<(Gathered<'_>, Vec<Option<CellState>>)> = Vec::new();
     for app in apps {
         let states = app.states(snapshot);
-        let has_words = words.match_app(&app, snapshot, book, now);
+        let has_words = words.match_app(&app, snapshot, books, now);
         let has_health = query.health.is_empty()
             || shown
                 .iter()
@@ -253,7 +267,7 @@ pub fn matrix(
     Matrix {
         now,
         columns: shown.iter().map(|rank| column(snapshot, &order[*rank], *rank, &matching)).collect(),
-        rows: rows.map(|(app, _)| app_row(snapshot, order, &shown, book, app, now)).collect(),
+        rows: rows.map(|(app, _)| app_row(snapshot, order, &shown, books, app, now)).collect(),
         matching: count(matching.len()),
         total,
         page,
@@ -269,11 +283,11 @@ fn app_row(
     snapshot: &Snapshot,
     order: &[Environment],
     shown: &[usize],
-    book: &dyn ReleaseBook,
+    books: Books<'_>,
     app: &Gathered<'_>,
     now: Timestamp,
 ) -> AppRow {
-    let mut cells = app.cells(snapshot, book, now);
+    let mut cells = app.cells(snapshot, books, now);
     let summary = summary(order, &cells);
     let introducible = |rank: usize| {
         let is_before = rank > 0 && !app.rows[rank - 1].is_empty();
@@ -358,13 +372,7 @@ impl Words {
         words
     }
 
-    fn match_app(
-        &self,
-        app: &Gathered<'_>,
-        snapshot: &Snapshot,
-        book: &dyn ReleaseBook,
-        now: Timestamp,
-    ) -> bool {
+    fn match_app(&self, app: &Gathered<'_>, snapshot: &Snapshot, books: Books<'_>, now: Timestamp) -> bool {
         let is_in = |row: &Row, word: &str| {
             let texts = [&row.id.name, &row.cluster.name, &row.project];
             texts.into_iter().any(|text| contains_ignoring_case(text, word))
@@ -374,7 +382,7 @@ impl Words {
             contains_ignoring_case(app.name, word) || app.rows.iter().flatten().any(|row| is_in(row, word))
         });
         let is_behind = |least: u32| {
-            let cells = app.cells(snapshot, book, now);
+            let cells = app.cells(snapshot, books, now);
             cells.iter().flatten().any(|cell| matches!(cell.lag, Lag::Behind(count) if count > least))
         };
         has_words && self.behind.is_none_or(is_behind)

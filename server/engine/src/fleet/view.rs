@@ -436,6 +436,9 @@ pub fn overview(snapshot: &Snapshot, operations: Vec<HistoryEntry>, now: Timesta
         operations,
         control_planes: control_planes(snapshot),
         warnings: snapshot.warnings.clone(),
+        // What is not the fleet's to know, the caller adds.
+        freezes: Vec::new(),
+        changes: Vec::new(),
     }
 }
 

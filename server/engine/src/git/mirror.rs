@@ -14,6 +14,7 @@ mod explain;
 mod facts;
 mod fetching;
 mod one;
+mod push;
 mod remote;
 mod schedule;
 
@@ -37,9 +38,10 @@ use self::{
     remote::Kind,
 };
 pub use self::{
-    credentials::{ArgoSecrets, CredentialSource, Credentials},
+    credentials::{ArgoSecrets, CredentialSource, Credentials, WriteSetting},
     error::MirrorError,
     facts::CommitFacts,
+    push::PushError,
     remote::{Remote, shown},
 };
 use super::webhook::Push;
@@ -330,6 +332,14 @@ impl MirrorPath {
                 _ => MirrorError::NoRevision { url, revision },
             }
         })
+    }
+
+    /// Returns the branch that a revision follows, as `targetRevision` has it; none for a tag or a commit. Blocks.
+    ///
+    /// # Errors
+    /// A mirror that is damaged.
+    pub fn branch_of(&self, revision: &str) -> Result<Option<String>, MirrorError> {
+        self.bare.branch_of(revision).map_err(|error| self.damaged(&error))
     }
 
     fn damaged(&self, error: &git2::Error) -> MirrorError {

@@ -17,6 +17,7 @@ use crate::{
         matrix::{self, Gathered, state_of},
         view,
     },
+    gates::GateBook,
     git::{plan::UndoApp, remote},
     repositories::followed_by,
 };
@@ -83,6 +84,15 @@ pub(super) struct AskedApp {
     pub(super) skip: Option<String>,
 }
 
+/// What people put in the way.
+#[derive(Clone, Copy)]
+pub(super) struct InTheWay<'a> {
+    pub(super) book: &'a GateBook,
+    /// The plan whose own change is in nobody's way.
+    pub(super) plan: Option<&'a str>,
+    pub(super) now: Timestamp,
+}
+
 /// Finds what is asked for among what the actor may see. `written` is the change that is undone, if there is one.
 ///
 /// # Errors
@@ -92,10 +102,10 @@ pub(super) fn ask(
     order: &[Environment],
     ask: &AskPlan,
     written: Option<&Written>,
-    now: Timestamp,
+    in_the_way: InTheWay<'_>,
 ) -> AppResult<Asked> {
     match ask {
-        AskPlan::Promote(it) => ask_promotion(seen, order, it, now),
+        AskPlan::Promote(it) => ask_promotion(seen, order, it, in_the_way),
         AskPlan::Rollback(it) => ask_rollback(seen, order, it),
         AskPlan::Undo(it) => ask_undo(seen, order, it, written),
     }
@@ -105,7 +115,7 @@ fn ask_promotion(
     seen: &Snapshot,
     order: &[Environment],
     ask: &AskPromotion,
-    now: Timestamp,
+    in_the_way: InTheWay<'_>,
 ) -> AppResult<Asked> {
     let (from, to) = (rank_of(order, &ask.from)?, rank_of(order, &ask.to)?);
     if from == to {
@@ -129,7 +139,7 @@ fn ask_promotion(
         if app.rows[to].is_empty() && seen.apps.is_in(app.key, &ask.to) {
             return Err(AppError::NotFound { what: format!("{slug} in {}", ask.to) });
         }
-        let (verified, commit) = verify(seen, &source, &ask.from, now);
+        let (verified, commit) = verify(seen, &source, &ask.from, in_the_way.now);
         let takes_latest = ask.take_latest.iter().any(|it| it == slug);
         let mut skip = match &verified {
             Verified::Not { why } if !takes_latest => Some(format!("Not verified: {why}")),
@@ -138,6 +148,8 @@ fn ask_promotion(
         if app.rows[to].is_empty() && !is_single {
             skip = Some(format!("It is not in {} yet: introduce it by a plan of its own.", ask.to));
         }
+        let here = if app.rows[to].is_empty() { &source } else { &owned(&app.rows[to]) };
+        let skip = in_the_way.of(app.key, &ask.to, here, is_single).or(skip);
         apps.push(AskedApp {
             slug: slug.to_owned(),
             name: app.name.to_owned(),
@@ -292,6 +304,24 @@ pub(super) fn sight<'a>(
     }
 }
 
+impl InTheWay<'_> {
+    /// Says what keeps a promotion of an app away. A hold always does. A freeze and a change that is under way let an app
+    /// by itself be asked for, which then waits; of a train they take it out.
+    fn of(&self, key: &str, to: &str, rows: &[Arc<Row>], is_single: bool) -> Option<String> {
+        if let Some(hold) = self.book.hold_of(key, to, self.now) {
+            return Some(hold.sentence(self.now));
+        }
+        if is_single {
+            return None;
+        }
+        let projects = rows.iter().map(|row| row.project.as_str());
+        if let Some((freeze, until)) = self.book.freeze_of_any(to, projects, self.now) {
+            return Some(freeze.sentence(until, self.now));
+        }
+        self.book.other_change_of(key, to, self.plan).map(|change| change.sentence())
+    }
+}
+
 /// Finds an app by its slug.
 pub(super) fn find<'a>(seen: &'a Snapshot, order: &[Environment], slug: &str) -> AppResult<Gathered<'a>> {
     matrix::find(seen, order, slug).ok_or_else(|| AppError::NotFound { what: format!("App {slug}") })
@@ -330,7 +360,7 @@ fn strays(lead: &Row, app: &AskedApp) -> Option<String> {
 }
 
 /// Tells whether the source ran well, and at which commit (rules R2 and R3).
-fn verify(
+pub(super) fn verify(
     seen: &Snapshot,
     source: &[Arc<Row>],
     environment: &str,
@@ -357,11 +387,17 @@ fn verify(
     }
     match first.map(Oid::from_str) {
         Some(Ok(commit)) => {
-            let since = source.iter().filter_map(|row| row.health_since).max();
+            let since = source.iter().filter_map(|row| well_since(row)).max();
             (Verified::Healthy { since }, Some(commit))
         }
         _ => not(format!("Argo CD does not tell which commit {environment} runs")),
     }
+}
+
+/// Since when an Application is Healthy with what it runs: a sync that changed nothing of its health counts as a beginning.
+fn well_since(row: &Row) -> Option<Timestamp> {
+    let synced_at = row.operation.as_ref().and_then(|it| it.finished_at);
+    row.health_since.map(|since| synced_at.map_or(since, |synced| since.max(synced)))
 }
 
 fn warnings_of_way(order: &[Environment], from: usize, to: usize) -> Vec<String> {

@@ -29,7 +29,7 @@ const MOST_LOOKED_INTO: usize = 2_000;
 
 /// An Application that a plan touches.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub(super) struct Reached {
+pub struct Reached {
     pub application: ApplicationId,
     /// The file that it shares with what was asked for; none where it was asked for.
     pub shares: Option<String>,
@@ -102,7 +102,7 @@ fn find(
 }
 
 /// Tells what of it the actor, whose snapshot this is, may see.
-pub(super) fn touched(seen: &Snapshot, reached: &[Reached]) -> Touched {
+pub(crate) fn touched(seen: &Snapshot, reached: &[Reached]) -> Touched {
     let mut touched = Touched::default();
     for it in reached {
         match seen.row(&it.application) {

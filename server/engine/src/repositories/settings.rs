@@ -9,7 +9,7 @@ use crate::{
     db::default_data_dir,
     fleet::apps::AppSettings,
     git::{
-        mirror::{ArgoSecrets, MirrorSettings, Mirrors},
+        mirror::{ArgoSecrets, MirrorSettings, Mirrors, WriteSetting},
         rules::{AppRule, EnvironmentWords, Rules},
     },
     metrics::Metrics,
@@ -35,6 +35,8 @@ pub struct RepositorySettings {
     /// The programs that render; none for those on `PATH`.
     pub kustomize: Option<PathBuf>,
     pub helm: Option<PathBuf>,
+    /// Credentials to push with, beside Argo CD's own Secrets for it.
+    pub write: Vec<WriteSetting>,
 }
 
 impl RepositorySettings {
@@ -71,7 +73,7 @@ impl RepositorySettings {
             .iter()
             .map(|(name, client, namespace)| (name.clone(), (client.clone(), namespace.clone())))
             .collect();
-        let credentials = Arc::new(ArgoSecrets::new(of_planes, metrics.clone()));
+        let credentials = Arc::new(ArgoSecrets::new(of_planes, self.write.clone(), metrics.clone()));
         Mirrors::new(settings, credentials, metrics.clone(), tasks.clone())
             .map_err(|error| Error::Setting(format!("repositories: {error}")))
     }

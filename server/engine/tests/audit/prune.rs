@@ -19,11 +19,11 @@ use uuid::Uuid;
 use super::{acts, seal_all, sync};
 use crate::support::{admin, as_owner, count, database};
 
-fn file() -> PathBuf {
+pub(super) fn file() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("audit-{}.ndjson", Uuid::now_v7()))
 }
 
-fn soon() -> Timestamp {
+pub(super) fn soon() -> Timestamp {
     Timestamp::from(jiff::Timestamp::now()).plus_seconds(1)
 }
 
@@ -66,7 +66,7 @@ async fn old_events_are_exported_told_and_removed_and_the_rest_holds() {
         panic!("holds")
     };
     assert_eq!((whole.events, whole.head.seq), (6, 16));
-    let anchored = walk(&db, Range { anchor: Some(pruned.checkpoint), ..Range::default() }).await;
+    let anchored = walk(&db, Range { anchors: vec![pruned.checkpoint], ..Range::default() }).await;
     assert!(matches!(anchored, Ok(Verification::Whole(_))));
     let gone = walk(&db, Range { from: Some(3), ..Range::default() }).await.expect_err("is gone");
     assert!(gone.to_string().contains("removed by retention"), "{gone}");

@@ -4,6 +4,8 @@ use std::fmt::{Error, Write as _};
 
 use model::plan::{CommitRef, ForeignEdit, Move, Plan, PlanKind, PlanRow, RowOutcome, Stay, Verified};
 
+use crate::cli::print::safe;
+
 /// So many lines of a list are shown; `--format json` has them all.
 const MOST_LINES: usize = 40;
 
@@ -11,18 +13,10 @@ const MOST_LINES: usize = 40;
 ///
 /// # Errors
 /// None; writing to a string does not fail.
-pub(super) fn of(plan: &Plan) -> Result<String, Error> {
+pub(in crate::cli) fn of(plan: &Plan) -> Result<String, Error> {
     let mut text = String::new();
-    let Plan { kind, from, to, commit, hash, rows, .. } = plan;
-    let what = match &rows[..] {
-        [row] => safe(&row.app),
-        _ => format!("{} apps", rows.len()),
-    };
-    let act = kind.word();
-    match kind {
-        PlanKind::Rollback => writeln!(text, "{act} {what} in {to} to {from:.10}")?,
-        _ => writeln!(text, "{act} {what} from {from} to {to}")?,
-    }
+    let Plan { commit, hash, rows, .. } = plan;
+    writeln!(text, "{}", title(plan))?;
     writeln!(text, "at commit {commit:.10}, plan {hash:.12}")?;
     for warning in &plan.warnings {
         writeln!(text, "! {}", safe(warning))?;
@@ -34,6 +28,49 @@ pub(super) fn of(plan: &Plan) -> Result<String, Error> {
         totals(&mut text, rows)?;
     }
     Ok(text)
+}
+
+/// Writes what becomes of each app of a plan, and nothing else.
+///
+/// # Errors
+/// None; writing to a string does not fail.
+pub(in crate::cli) fn short(plan: &Plan) -> Result<String, Error> {
+    let mut text = String::new();
+    writeln!(text, "{}", title(plan))?;
+    for warning in &plan.warnings {
+        writeln!(text, "! {}", safe(warning))?;
+    }
+    for row in &plan.rows {
+        let outcome = match &row.outcome {
+            RowOutcome::NothingToDo => format!("nothing to do: {} has this already", plan.to),
+            RowOutcome::Skipped { why } => format!("skipped: {}", safe(why.trim_end_matches('.'))),
+            RowOutcome::Stopped { why } => format!("stopped: {}", safe(why.trim_end_matches('.'))),
+            RowOutcome::Moves => versions(row).unwrap_or_else(|| "moves".to_owned()),
+        };
+        writeln!(text, "  {}  {outcome}", safe(&row.app))?;
+        for warning in &row.warnings {
+            writeln!(text, "  ! {}", safe(warning))?;
+        }
+    }
+    writeln!(text, "plan {:.12}", plan.hash)?;
+    Ok(text)
+}
+
+fn title(Plan { kind, from, to, rows, .. }: &Plan) -> String {
+    let what = match &rows[..] {
+        [row] => safe(&row.app),
+        _ => format!("{} apps", rows.len()),
+    };
+    let act = kind.word();
+    match kind {
+        PlanKind::Rollback => format!("{act} {what} in {to} to {from:.10}"),
+        _ => format!("{act} {what} from {from} to {to}"),
+    }
+}
+
+fn versions(row: &PlanRow) -> Option<String> {
+    let before = row.before.as_deref().unwrap_or("nothing");
+    Some(format!("{} -> {}", safe(before), safe(row.after.as_ref()?)))
 }
 
 fn totals(text: &mut String, rows: &[PlanRow]) -> Result<(), Error> {
@@ -59,9 +96,8 @@ fn row(text: &mut String, plan: &Plan, row: &PlanRow) -> Result<(), Error> {
         RowOutcome::Skipped { why } => writeln!(text, "Skipped: {}.", safe(why))?,
         RowOutcome::Stopped { why } => writeln!(text, "Stopped: {}.", safe(why))?,
         RowOutcome::Moves => {
-            if let (before, Some(after)) = (&row.before, &row.after) {
-                let before = before.as_deref().unwrap_or("nothing");
-                writeln!(text, "{} -> {}", safe(before), safe(after))?;
+            if let Some(versions) = versions(row) {
+                writeln!(text, "{versions}")?;
             }
         }
     }
@@ -184,20 +220,4 @@ fn more(text: &mut String, length: usize) -> Result<(), Error> {
 /// A value has its own escapes where it is a text.
 fn shown(value: &Option<String>) -> String {
     value.as_ref().map_or_else(|| "nothing".to_owned(), |it| it.chars().filter(|c| !c.is_control()).collect())
-}
-
-/// What repositories hold, without what a terminal would obey or a person could not see.
-fn safe(text: impl AsRef<str>) -> String {
-    let is_odd = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    let mut safe = String::with_capacity(text.as_ref().len());
-    for c in text.as_ref().chars() {
-        match is_odd(c) {
-            true => safe.extend(c.escape_unicode()),
-            false => safe.push(c),
-        }
-    }
-    safe
 }

@@ -4,15 +4,20 @@ use super::*;
 use crate::access::policy::ProjectRole;
 
 const PLANE: &str = "lab";
-const VERBS: [Verb; 9] = [
+const VERBS: [Verb; 14] = [
     Verb::Get,
     Verb::Refresh,
     Verb::Sync,
     Verb::Update,
     Verb::Promote,
     Verb::RollBack,
+    Verb::Approve,
+    Verb::CancelChange,
+    Verb::PlaceHold,
+    Verb::ReleaseHold,
     Verb::Terminate,
     Verb::Export,
+    Verb::Create,
     Verb::Delete,
 ];
 
@@ -284,4 +289,76 @@ fn lines_for_promotions_and_rollbacks_decide_alone_each_for_its_own() {
     assert!(may(&rights, &person(&["devs"]), Verb::RollBack, "prod"), "no line speaks of rollbacks");
     let scoped = token(&["devs"], &["promotions, create, staging/shop/other"]);
     assert!(!may(&rights, &scoped, Verb::Promote, "staging"), "a token does what it was made for alone");
+}
+
+const GATES: [Verb; 4] = [Verb::Approve, Verb::CancelChange, Verb::PlaceHold, Verb::ReleaseHold];
+
+#[test]
+fn without_lines_for_them_only_administrators_approve_cancel_and_hold() {
+    let argo_cd = "p, role:devs, applications, *, */*, allow\ng, devs, role:devs\ng, admins, role:admin";
+    let rights = rights(argo_cd, "p, role:devs, rollbacks, create, */*/*, allow");
+    for verb in GATES {
+        assert!(matches!(
+            on_application(&rights, &person(&["devs"]), verb, "prod"),
+            Err(AppError::Forbidden { .. })
+        ));
+        assert!(may(&rights, &person(&["admins"]), verb, "prod"), "{verb}");
+    }
+}
+
+#[test]
+fn approvals_holds_and_cancelling_go_by_lines_of_ours_for_the_environment() {
+    let argo_cd = "p, role:devs, applications, get, */*, allow\np, role:managers, applications, get, */*, allow\n\
+                   g, devs, role:devs\ng, managers, role:managers";
+    let own = "p, role:managers, approvals, create, prod/*/*, allow\np, role:managers, promotions, cancel, prod/*/*, allow\n\
+               p, role:devs, holds, create, staging/shop/*, allow\np, role:managers, holds, *, */*/*, allow";
+    let rights = rights(argo_cd, own);
+    let (devs, managers) = (person(&["devs"]), person(&["managers"]));
+    assert!(may(&rights, &managers, Verb::Approve, "prod") && !may(&rights, &managers, Verb::Approve, "dev"));
+    assert!(may(&rights, &managers, Verb::CancelChange, "prod"));
+    assert!(!may(&rights, &managers, Verb::Promote, "prod"), "a line to cancel is none to promote");
+    assert!(may(&rights, &devs, Verb::PlaceHold, "staging") && !may(&rights, &devs, Verb::PlaceHold, "prod"));
+    assert!(!may(&rights, &devs, Verb::ReleaseHold, "staging"), "who places is not who releases");
+    assert!(may(&rights, &managers, Verb::ReleaseHold, "staging"));
+    let id =
+        ApplicationId { control_plane: PLANE.into(), namespace: "argocd".into(), name: "web-staging".into() };
+    let staging = Object::Application {
+        id: &id,
+        project: "shop",
+        environment: Some("staging"),
+        app: "web",
+        home: "argocd",
+    };
+    assert_eq!(rights.lacks(&devs, Verb::ReleaseHold, &staging).as_deref(), Some("needs holds/release"));
+}
+
+#[test]
+fn r12_no_token_approves_whatever_its_scope() {
+    let argo_cd = "p, role:managers, applications, get, */*, allow\ng, managers, role:managers";
+    let rights = rights(argo_cd, "p, role:managers, *, *, */*/*, allow");
+    assert!(may(&rights, &person(&["managers"]), Verb::Approve, "prod"));
+    assert!(!may(&rights, &token(&["managers"], &["*, *, *"]), Verb::Approve, "prod"));
+    assert!(may(&rights, &token(&["managers"], &["*, *, *"]), Verb::PlaceHold, "prod"), "but it may hold");
+}
+
+#[test]
+fn a_freeze_needs_the_right_on_all_that_it_stops() {
+    let argo_cd = "g, managers, role:managers\ng, admins, role:admin";
+    let own =
+        "p, role:managers, freezes, *, prod/shop/*, allow\np, role:managers, freezes, get, */*/*, allow";
+    let rights = rights(argo_cd, own);
+    let freeze = |name| Object::Own { resource: "freezes", control_plane: None, name };
+    let manager = person(&["managers"]);
+    for verb in [Verb::Create, Verb::Delete] {
+        assert!(rights.allows(&manager, verb, &freeze("prod/shop/*")));
+        for wider in ["prod/*/*", "*/shop/*", "*/*/*", "prod/bank/*"] {
+            assert!(!rights.allows(&manager, verb, &freeze(wider)), "{verb} {wider}");
+            assert!(rights.allows(&person(&["admins"]), verb, &freeze(wider)), "{verb} {wider}");
+        }
+    }
+    let denied = rights.authorize(&manager, Verb::Create, &freeze("prod/*/*")).expect_err("is denied");
+    assert_eq!(
+        denied.to_string(),
+        "You may not create freezes of prod/*/*. Ask an administrator for that right."
+    );
 }

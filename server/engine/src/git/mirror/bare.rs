@@ -210,6 +210,20 @@ impl Bare {
         Ok(found.ok().map(|commit| commit.id()))
     }
 
+    /// Finds the branch that a revision names: itself, or for `HEAD` the default branch.
+    pub(super) fn branch_of(&self, revision: &str) -> Result<Option<String>, git2::Error> {
+        let repository = self.open()?;
+        if matches!(revision, "" | "HEAD") {
+            let head = repository.find_reference("refs/remotes/origin/HEAD")?;
+            let target = head.symbolic_target().ok().flatten();
+            return Ok(target.and_then(|it| it.strip_prefix("refs/remotes/origin/")).map(ToOwned::to_owned));
+        }
+        let branch = revision.strip_prefix("refs/heads/").unwrap_or(revision);
+        let name = format!("refs/remotes/origin/{branch}");
+        let is_there = git2::Reference::is_valid_name(&name) && repository.find_reference(&name).is_ok();
+        Ok(is_there.then(|| branch.to_owned()))
+    }
+
     /// Tells whether changes are kept here that nobody else may have.
     pub(super) fn has_changes(&self) -> bool {
         let found = self.open().and_then(|it| Ok(it.references_glob(CHANGES)?.next().is_some()));

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Remote, Repo, remote::Kind};
 
-pub use argo::ArgoSecrets;
+pub use argo::{ArgoSecrets, WriteSetting};
 
 /// Who knows what a repository is fetched with.
 pub trait CredentialSource: Send + Sync {
@@ -23,6 +23,30 @@ pub trait CredentialSource: Send + Sync {
     /// # Errors
     /// One sentence without any value of a Secret: what cannot be read, or is not supported.
     fn credentials<'a>(&'a self, repo: &'a Repo) -> BoxFuture<'a, Result<Credentials, String>>;
+
+    /// Returns what to push to a repository with, which is never what it is fetched with.
+    ///
+    /// # Errors
+    /// As [`CredentialSource::credentials`]; also that there are none.
+    fn write_credentials<'a>(&'a self, repo: &'a Repo) -> BoxFuture<'a, Result<Credentials, String>>;
+}
+
+/// What credentials are for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Purpose {
+    Read,
+    /// Argo CD's own kinds of Secrets for it, which its hydrator uses (`util/db/repository_secrets.go`).
+    Write,
+}
+
+impl Purpose {
+    /// The types of Secrets: of one repository, and of all that begin alike.
+    fn types(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Read => ("repository", "repo-creds"),
+            Self::Write => ("repository-write", "repo-write-creds"),
+        }
+    }
 }
 
 /// What a repository is fetched with. `Debug` shows where it is from, and which kind it is.
@@ -97,11 +121,11 @@ impl Registrations {
     ///
     /// # Errors
     /// One sentence: credentials of a kind that is not supported, or that cannot be read.
-    pub fn of(&self, repo: &Repo, remote: &Remote) -> Result<Credentials, String> {
-        let own = self.own_secret(repo, remote);
+    pub fn of(&self, repo: &Repo, remote: &Remote, purpose: Purpose) -> Result<Credentials, String> {
+        let own = self.own_secret(repo, remote, purpose);
         let mut found = own.map(read).transpose()?.unwrap_or_default();
         let takes_template = found.is_empty() && own.and_then(unsupported).is_none();
-        let used = match self.template(remote).filter(|_| takes_template) {
+        let used = match self.template(remote, purpose).filter(|_| takes_template) {
             Some(template) => {
                 let from = read(template)?;
                 found = Credentials {
@@ -122,7 +146,8 @@ impl Registrations {
         if remote.kind() == Kind::Ssh && found.proxy.is_some() {
             return Err("a proxy for SSH is not supported here: use https for this repository".into());
         }
-        if found.is_empty()
+        if purpose == Purpose::Read
+            && found.is_empty()
             && let Some((user, password)) = remote.login()
         {
             found.username = Some(user.clone());
@@ -134,13 +159,13 @@ impl Registrations {
     }
 
     /// A Secret of the Application's project goes before one that all may use; others' are not looked at.
-    fn own_secret(&self, repo: &Repo, remote: &Remote) -> Option<&Secret> {
+    fn own_secret(&self, repo: &Repo, remote: &Remote, purpose: Purpose) -> Option<&Secret> {
         let of_project = |project: &str| {
             self.secrets.iter().find(|secret| {
                 let is_project = text(secret, "project").unwrap_or_default() == project;
                 is_project
                     && is_git(secret)
-                    && type_of(secret) == Some("repository")
+                    && type_of(secret) == Some(purpose.types().0)
                     && text(secret, "url").and_then(|url| Remote::read(&url).ok()).is_some_and(|url| {
                         url.origin() == remote.origin() && url.path_compared() == remote.path_compared()
                     })
@@ -152,10 +177,10 @@ impl Registrations {
             .or_else(|| of_project(""))
     }
 
-    fn template(&self, remote: &Remote) -> Option<&Secret> {
+    fn template(&self, remote: &Remote, purpose: Purpose) -> Option<&Secret> {
         let path = remote.path_compared();
         let fits = |secret: &&Secret| -> Option<usize> {
-            if !is_git(secret) || type_of(secret) != Some("repo-creds") {
+            if !is_git(secret) || type_of(secret) != Some(purpose.types().1) {
                 return None;
             }
             let (origin, prefix) = prefix(&text(secret, "url")?)?;

@@ -20,11 +20,11 @@ use super::{
 };
 
 /// How long reading the credentials may take.
-const CREDENTIALS: Duration = Duration::from_secs(15);
+pub(super) const CREDENTIALS: Duration = Duration::from_secs(15);
 /// How often the remote is asked for its default branch.
 const HEAD_ASKED: Duration = Duration::from_secs(3600);
 /// How much a fetch may print apart from what it says.
-const OUTPUT: usize = 1 << 20;
+pub(super) const OUTPUT: usize = 1 << 20;
 
 impl Mirrors {
     /// Returns the fetch that serves this reader: one that is on its way, or a new one.

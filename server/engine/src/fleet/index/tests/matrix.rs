@@ -6,9 +6,12 @@ use model::{
 };
 
 use super::*;
-use crate::fleet::{
-    app,
-    matrix::{self, NoBook, ReleaseBook},
+use crate::{
+    fleet::{
+        app,
+        matrix::{self, Books, NoBook, ReleaseBook},
+    },
+    gates::GateBook,
 };
 
 /// Knows the order of versions: each is one release.
@@ -38,7 +41,8 @@ fn of_app(app: &str, environment: &str, version: &str) -> Value {
 }
 
 fn draw(fleet: &Fleet, book: &dyn ReleaseBook, query: &ListApps) -> Matrix {
-    matrix::matrix(&fleet.index.load(), &order(), book, query, Vec::new(), NOW)
+    let books = Books { releases: book, gates: &GateBook::default() };
+    matrix::matrix(&fleet.index.load(), &order(), books, query, Vec::new(), NOW)
 }
 
 fn row<'a>(matrix: &'a Matrix, name: &str) -> &'a AppRow {

@@ -19,7 +19,7 @@ fn secret(name: &str, kind: &str, entries: &[(&str, &str)]) -> Secret {
 fn find(secrets: Vec<Secret>, project: &str, url: &str) -> Result<Credentials, String> {
     let repo = Repo { control_plane: "lab".into(), project: project.into(), url: url.into() };
     let remote = Remote::read(url).expect("a URL");
-    Registrations { secrets, ..Registrations::default() }.of(&repo, &remote)
+    Registrations { secrets, ..Registrations::default() }.of(&repo, &remote, Purpose::Read)
 }
 
 fn secret_of(secrets: &[Secret], project: &str, url: &str) -> Option<String> {

@@ -1,0 +1,490 @@
+//! From the click to a change: what is asked for is checked once more, and becomes a row, once.
+
+use std::sync::Arc;
+
+use model::{
+    Actor, AppError,
+    application::ApplicationId,
+    change::{ChangeState, StartChange, Started},
+    gate::HoldFor,
+    plan::{AskPlan, Plan, PlanKind, PlanRow},
+};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Changes, moved_on, object,
+    store::{self, NewChange, NewStep, Reader, Standing, StoredApp, StoredApplication},
+};
+use crate::{
+    Error, Result,
+    access::Verb,
+    audit::{self, Context, Entry, Intent},
+    db::failed,
+    fleet::index::{Row, Snapshot},
+    gates::{NewHold, place_in, release_of_change},
+    git::trailers::one_line,
+    plans::{Ready, ReadyApp, asks_for_reason},
+    repositories::{blocking, followed_by},
+};
+
+/// How long a reason may be.
+const LONGEST_REASON: usize = 500;
+
+impl Changes {
+    /// Makes a change of a kept plan. Asked twice, it is the same change (rule R8).
+    ///
+    /// # Errors
+    /// The plan is not there or does not hold any more; the actor may not; something is missing, or in the way for good.
+    pub async fn start(&self, actor: &Actor, request: &StartChange) -> Result<Started> {
+        self.planner.is_there(actor, &request.plan).await?;
+        let known = store::of_plan(&self.db, &request.plan).await?;
+        if let Some((id, state)) = known.filter(|(_, state)| state.is_open()) {
+            return Ok(existing(id, state));
+        }
+        let ready = match (self.planner.ready(actor, &request.plan).await, known) {
+            // It is done, and nothing would change now. Else it is a new one: what was written is gone again.
+            (Err(Error::Answer(AppError::Conflict { .. })), Some((id, state))) => {
+                return Ok(existing(id, state));
+            }
+            (ready, _) => ready?,
+        };
+        let snapshot = self.index.load();
+        let draft = Draft::new(&snapshot, &ready)?;
+        if let Err(answer) = draft.authorize(&snapshot, actor) {
+            let entry = draft.entry(&ready, request);
+            self.denials.deny(&self.db, actor, entry, answer.to_string()).await?;
+            return Err(answer.into());
+        }
+        if let Err(answer) = self.refusal(&draft, &ready, request).await? {
+            let outcome = audit::Outcome::refused(answer.to_string());
+            audit::refuse(&self.db, actor, draft.entry(&ready, request), outcome).await?;
+            return Err(answer.into());
+        }
+        let started = self.insert(actor, &draft, &ready, request).await?;
+        self.wake.notify_one();
+        Ok(started)
+    }
+
+    /// Says why it cannot be, whoever asks.
+    async fn refusal(
+        &self,
+        draft: &Draft,
+        ready: &Ready,
+        request: &StartChange,
+    ) -> Result<Result<(), AppError>> {
+        let protected = self.is_protected(&draft.environment);
+        if protected && request.typed_environment.trim() != draft.environment {
+            let why = format!("this is {0}; type {0} to confirm", draft.environment);
+            return Ok(Err(AppError::Invalid { field: "The typed environment".into(), why }));
+        }
+        if (protected || asks_for_reason(&ready.plan, &ready.ask)) && one_line(&request.reason).is_empty() {
+            let why = "say why in one line: it stands in the record and in the commit".to_owned();
+            return Ok(Err(AppError::Invalid { field: "The reason".into(), why }));
+        }
+        if request.reason.chars().count() > LONGEST_REASON {
+            let why = format!("it has more than {LONGEST_REASON} characters");
+            return Ok(Err(AppError::Invalid { field: "The reason".into(), why }));
+        }
+        if !ready.not_rendered.is_empty() && !request.confirm_unrendered {
+            let why = format!(
+                "The objects of {} could not be rendered, so what becomes of them is not known: confirm that beside the \
+                 button.",
+                ready.not_rendered.join(", ")
+            );
+            return Ok(Err(AppError::Conflict { why }));
+        }
+        let (mirror, revision) = (ready.mirror.clone(), draft.followed.revision.clone());
+        if blocking(move || mirror.branch_of(&revision)).await??.is_none() {
+            let why = format!(
+                "Its Applications follow {}, which is a tag or a commit and not a branch: nothing can be pushed to it. Let \
+                 them follow a branch.",
+                draft.followed.revision
+            );
+            return Ok(Err(AppError::Conflict { why }));
+        }
+        Ok(Ok(()))
+    }
+
+    async fn insert(
+        &self,
+        actor: &Actor,
+        draft: &Draft,
+        ready: &Ready,
+        request: &StartChange,
+    ) -> Result<Started> {
+        let asked = self.gates.asked(&draft.environment);
+        let quorum = if ready.plan.kind == PlanKind::Rollback { 0 } else { asked.approvals };
+        let gates = self.gates_of_draft(draft, ready, quorum).await?;
+        let in_the_way = gates.iter().find(|gate| !gate.passed);
+        let (state, why) = match in_the_way {
+            _ if quorum > 0 => (ChangeState::AwaitingApproval, format!("0 of {quorum} approvals are given")),
+            Some(gate) => (ChangeState::Waiting, gate.why.clone()),
+            None => (ChangeState::Queued, String::new()),
+        };
+        let reason = one_line(&request.reason);
+        let undoes = match &ready.ask {
+            AskPlan::Undo(it) => Some(store::id_of(it.change)?),
+            AskPlan::Promote(_) | AskPlan::Rollback(_) => None,
+        };
+        let is_rollback = ready.plan.kind == PlanKind::Rollback;
+        let hold_for = if is_rollback { request.hold } else { HoldFor::None };
+        let new = NewChange {
+            state,
+            why: &why,
+            kind: ready.plan.kind,
+            title: &draft.title,
+            ask: &ready.ask,
+            plan: &ready.plan,
+            touched: &ready.reached,
+            findings: &ready.findings,
+            environment: &draft.environment,
+            followed: &draft.followed,
+            reader: &draft.reader,
+            actor,
+            reason: &reason,
+            quorum,
+            soak_seconds: u32::try_from(asked.soak.as_secs()).unwrap_or(u32::MAX),
+            hold_for,
+            undoes,
+            apps: &draft.apps,
+            applications: &draft.applications,
+            files: &ready.files,
+        };
+        let mut tx = self.db.begin().await?;
+        let standing = match store::insert(&mut tx, &new).await {
+            Ok(standing) => standing,
+            Err(error) if store::is_taken(&error) => {
+                drop(tx);
+                return self.taken(draft).await;
+            }
+            Err(source) => return Err(Error::Db { what: "write a change", source }),
+        };
+        let mut entry = draft.entry(ready, request);
+        entry.intent.details["change"] = json!(standing.id);
+        audit::record_in(&mut tx, actor, entry, audit::Outcome::succeeded()).await?;
+        if hold_for != HoldFor::None {
+            self.hold(&mut tx, actor, draft, standing, &reason, hold_for).await?;
+        }
+        self.supersede(&mut tx, draft, standing, ready.plan.kind).await?;
+        tx.commit().await.map_err(failed("write a change"))?;
+        let sentence = match state {
+            ChangeState::Queued => format!("Change {} is on its way.", standing.id),
+            _ => format!("Change {} is made, and waits: {}.", standing.id, why.trim_end_matches('.')),
+        };
+        Ok(Started { change: standing.id.unsigned_abs(), existed: false, sentence })
+    }
+
+    /// The same apps with the same values are on their way already: that change is the answer, or in the way.
+    async fn taken(&self, draft: &Draft) -> Result<Started> {
+        let keys: Vec<_> = draft.apps.iter().map(|app| app.key.clone()).collect();
+        let taken = store::of_keys(&self.db, &keys).await?;
+        let changes = store::read_all(&self.db, &taken).await?;
+        for change in &changes {
+            let theirs: Vec<_> = change.apps.iter().map(|app| &app.key).collect();
+            if theirs.len() == keys.len() && keys.iter().all(|key| theirs.contains(&key)) {
+                return Ok(existing(change.standing.id, change.standing.state));
+            }
+        }
+        let Some(first) = changes.first() else {
+            // It ended in this very moment.
+            return Err(
+                AppError::Conflict { why: "Somebody else was at the same apps; try again.".into() }.into()
+            );
+        };
+        let why = format!(
+            "Change {} by {} brings a part of these apps there already ({}). Follow it, or leave them out.",
+            first.standing.id, first.actor.name, first.title
+        );
+        Err(AppError::Conflict { why }.into())
+    }
+
+    async fn hold(
+        &self,
+        tx: &mut sqlx::PgConnection,
+        actor: &Actor,
+        draft: &Draft,
+        standing: Standing,
+        reason: &str,
+        lasts: HoldFor,
+    ) -> Result<()> {
+        for app in &draft.apps {
+            let hold = NewHold {
+                actor,
+                app_key: &app.app_key,
+                name: &app.name,
+                slug: &app.slug,
+                app: &app.app,
+                project: &app.project,
+                control_plane: &draft.reader.control_plane,
+                environment: &draft.environment,
+                version: app.after.as_deref(),
+                reason,
+                lasts,
+                change: Some(standing.id),
+                repository: &draft.followed.repository,
+                revision: &draft.followed.revision,
+                expected: &app.expected,
+            };
+            place_in(tx, hold).await?;
+        }
+        Ok(())
+    }
+
+    /// What was asked for before for the same app alone, and is not committed, gives way: the newest wins (rule R19).
+    async fn supersede(
+        &self,
+        tx: &mut sqlx::PgConnection,
+        draft: &Draft,
+        standing: Standing,
+        kind: PlanKind,
+    ) -> Result<()> {
+        let [app] = draft.apps.as_slice() else { return Ok(()) };
+        let older: Vec<i64> = sqlx::query_scalar(
+            "SELECT c.id FROM changes AS c JOIN change_apps AS a ON a.change = c.id
+             WHERE c.ended_at IS NULL AND c.state IN ('awaiting_approval', 'waiting', 'queued') AND c.id <> $1
+                 AND c.environment = $2 AND a.app_key = $3 AND (c.kind <> 'rollback' OR $4)
+                 AND (SELECT count(*) FROM change_apps WHERE change = c.id) = 1",
+        )
+        .bind(standing.id)
+        .bind(&draft.environment)
+        .bind(&app.app_key)
+        .bind(kind == PlanKind::Rollback)
+        .fetch_all(&mut *tx)
+        .await
+        .map_err(failed("read changes"))?;
+        for id in older {
+            let why = format!("change {} took its place", standing.id);
+            superseded(tx, id, standing.id, &why).await?;
+        }
+        Ok(())
+    }
+
+    fn is_protected(&self, environment: &str) -> bool {
+        self.repositories.order().iter().any(|it| it.name() == Some(environment) && it.is_protected())
+    }
+}
+
+/// Ends a change in favour of another one, where it is still to be ended.
+pub(super) async fn superseded(
+    connection: &mut sqlx::PgConnection,
+    id: i64,
+    by: i64,
+    why: &str,
+) -> Result<()> {
+    let row: Option<(i64, String)> =
+        sqlx::query_as("SELECT version, state FROM changes WHERE id = $1 AND ended_at IS NULL FOR UPDATE")
+            .bind(id)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(failed("read a change"))?;
+    let Some((version, state)) = row else { return Ok(()) };
+    let state = ChangeState::parse(&state).unwrap_or(ChangeState::Queued);
+    let standing = Standing { id, version, state };
+    let text = format!("Change {by} took its place.");
+    let step = NewStep { why, who: "", text: &text };
+    store::step_in(connection, standing, ChangeState::Superseded, step).await?;
+    sqlx::query("UPDATE changes SET by_change = $2 WHERE id = $1")
+        .bind(id)
+        .bind(by)
+        .execute(connection)
+        .await
+        .map_err(failed("write a change"))?;
+    Ok(())
+}
+
+fn existing(id: i64, state: ChangeState) -> Started {
+    Started {
+        change: id.unsigned_abs(),
+        existed: true,
+        sentence: format!("Change {id} does that already; it is {}.", state.label().to_lowercase()),
+    }
+}
+
+/// What is about to be written, as rows.
+pub(super) struct Draft {
+    pub(super) title: String,
+    pub(super) environment: String,
+    pub(super) followed: crate::repositories::Followed,
+    pub(super) reader: Reader,
+    pub(super) apps: Vec<StoredApp>,
+    pub(super) applications: Vec<StoredApplication>,
+    verb: Verb,
+}
+
+impl Draft {
+    fn new(snapshot: &Snapshot, ready: &Ready) -> Result<Self> {
+        let plan = &ready.plan;
+        if ready.apps.is_empty() {
+            let why = "Nothing would change, so there is nothing to carry out.".to_owned();
+            return Err(AppError::Conflict { why }.into());
+        }
+        let followed = followed_by(&ready.lead)
+            .ok_or_else(|| Error::Bug("a plan of Applications that follow no branch".into()))?;
+        let reader = Reader {
+            control_plane: ready.lead.id.control_plane.clone(),
+            project: ready.lead.project.clone(),
+        };
+        let mut apps = Vec::new();
+        let mut applications = Vec::new();
+        for app in &ready.apps {
+            let row = &plan.rows[app.row];
+            let first = app.target.first().or(app.source.first());
+            let first = first.ok_or_else(|| Error::Bug("an app without Applications".into()))?;
+            let position = apps.len();
+            applications.extend(applications_of(app, &plan.to, position));
+            apps.push(StoredApp {
+                app_key: first.identity.key.to_string(),
+                base_path: row.base_path.clone(),
+                name: first.identity.name.clone(),
+                slug: snapshot.apps.slug_of(&first.identity.key).unwrap_or(&row.app).to_owned(),
+                app: first.app.clone(),
+                project: first.project.clone(),
+                before: row.before.clone(),
+                after: row.after.clone(),
+                expected: app.expected.clone(),
+                key: key_of(&followed, plan, row),
+                by_change: None,
+            });
+        }
+        let verb = if plan.kind == PlanKind::Rollback { Verb::RollBack } else { Verb::Promote };
+        let title = match apps.as_slice() {
+            [one] => format!("{} {}", plan.kind.word(), one.name),
+            many => format!("{} {} apps", plan.kind.word(), many.len()),
+        };
+        Ok(Self { title, environment: plan.to.clone(), followed, reader, apps, applications, verb })
+    }
+
+    fn authorize(&self, snapshot: &Snapshot, actor: &Actor) -> model::AppResult<()> {
+        self.applications.iter().try_for_each(|it| {
+            let app = &self.apps[it.position];
+            let object = object(snapshot, &it.id, &app.project, &self.environment, &app.app);
+            snapshot.rights.authorize(actor, self.verb, &object)
+        })
+    }
+
+    /// What is about to be done, with the exact difference.
+    fn entry(&self, ready: &Ready, request: &StartChange) -> Entry {
+        let apps: Vec<_> = self.apps.iter().map(|app| &app.slug).collect();
+        let verb = match ready.plan.kind {
+            PlanKind::Promote => "promote",
+            PlanKind::Rollback => "rollback",
+            PlanKind::Introduce => "introduce",
+        };
+        let intent = Intent {
+            verb,
+            object: format!(
+                "{} in {}",
+                apps.iter().map(|it| it.as_str()).collect::<Vec<_>>().join(", "),
+                self.environment
+            ),
+            environment: Some(self.environment.clone()),
+            details: json!({
+                "plan": request.plan, "from": ready.plan.from, "to": ready.plan.to, "reason": one_line(&request.reason),
+                "files": ready.plan.files, "repository": ready.plan.repository,
+            }),
+        };
+        let context = Context {
+            control_plane: Some(self.reader.control_plane.clone()),
+            app: self.apps.first().map(|app| app.app.clone()),
+            ..Context::default()
+        };
+        intent.within(context)
+    }
+}
+
+/// Its Applications in the target; where it is not there yet, the one that would be named like the source's.
+fn applications_of(app: &ReadyApp, to: &str, position: usize) -> Vec<StoredApplication> {
+    let stored = |row: &Arc<Row>, id: ApplicationId| StoredApplication {
+        position,
+        id,
+        cluster: row.cluster.name.clone(),
+    };
+    if !app.target.is_empty() {
+        return app.target.iter().map(|row| stored(row, row.id.clone())).collect();
+    }
+    let would_be = |row: &Arc<Row>| {
+        let here = row.environment.name().unwrap_or_default();
+        stored(row, ApplicationId { name: row.id.name.replace(here, to), ..row.id.clone() })
+    };
+    app.source.first().map(would_be).into_iter().collect()
+}
+
+/// What makes an app of a change the same as one that was asked for before: the app, the environment, the values, and the
+/// commit that put there what stands there now. A foreign commit elsewhere does not change it.
+fn key_of(followed: &crate::repositories::Followed, plan: &Plan, row: &PlanRow) -> String {
+    let mut hash = Sha256::new();
+    let mut part = |text: &str| {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text.as_bytes());
+    };
+    part(store::kind_word(plan.kind));
+    part(&followed.repository);
+    part(&followed.revision);
+    part(&row.base_path);
+    part(&plan.from);
+    part(&plan.to);
+    part(row.last_touched.as_ref().map_or("", |commit| &commit.id));
+    let mut moves: Vec<_> = row.moves.iter().collect();
+    moves.sort_by(|one, other| (&one.file, &one.field).cmp(&(&other.file, &other.field)));
+    for it in moves {
+        part(&it.file);
+        part(&it.field);
+        part(it.before.as_deref().unwrap_or("\0"));
+        part(it.after.as_deref().unwrap_or("\0"));
+    }
+    hex::encode(hash.finalize())
+}
+
+impl Changes {
+    /// Ends a change that is not committed yet. Who asked for it may always; others need the right to cancel.
+    ///
+    /// # Errors
+    /// It is not there, the actor may not, or it is committed.
+    pub async fn cancel(&self, actor: &Actor, number: u64) -> Result<model::operation::Outcome> {
+        let change = self.find(actor, number).await?;
+        let entry = super::entry("cancel", &change, change.details());
+        if let Err(answer) = self.may_cancel(actor, &change) {
+            self.denials.deny(&self.db, actor, entry, answer.to_string()).await?;
+            return Err(answer.into());
+        }
+        if !change.standing.state.is_before_commit() {
+            return Err(super::refuse(
+                &self.db,
+                actor,
+                entry,
+                moved_on(change.standing.id, change.standing.state),
+            )
+            .await?);
+        }
+        let mut tx = self.db.begin().await?;
+        let text = format!("Cancelled by {}.", actor.name);
+        let step = NewStep { why: "", who: &actor.name, text: &text };
+        if store::step_in(&mut tx, change.standing, ChangeState::Cancelled, step).await?.is_none() {
+            drop(tx);
+            let now = store::read(&self.db, change.standing.id)
+                .await?
+                .map_or(change.standing.state, |it| it.standing.state);
+            return Err(super::refuse(&self.db, actor, entry, moved_on(change.standing.id, now)).await?);
+        }
+        release_of_change(&mut tx, change.standing.id, "the rollback was cancelled").await?;
+        let id = audit::record_in(&mut tx, actor, entry, audit::Outcome::succeeded()).await?;
+        tx.commit().await.map_err(failed("cancel a change"))?;
+        let sentence = format!("Change {number} is cancelled. Nothing was written to Git.");
+        Ok(model::operation::Outcome { audit_id: id.to_string(), sentence })
+    }
+
+    pub(super) fn may_cancel(&self, actor: &Actor, change: &super::Stored) -> model::AppResult<()> {
+        if is_same_person(actor, &change.actor) {
+            return Ok(());
+        }
+        super::authorize(&self.index.load(), actor, Verb::CancelChange, change)
+    }
+}
+
+/// Whether two actors are one person: by the provider's id, or by the name, which is the address of both logins.
+pub(super) fn is_same_person(one: &Actor, other: &Actor) -> bool {
+    // A token's name has its own name behind its owner's.
+    let name = |actor: &Actor| actor.name.split(" (").next().unwrap_or_default().to_lowercase();
+    one.subject == other.subject || name(one) == name(other)
+}
