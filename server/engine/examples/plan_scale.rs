@@ -17,8 +17,12 @@ use std::{
 
 use engine::git::{
     self,
+    chronicle::Memory,
     layout::{Found, discover},
-    plan::{AppAsk, History, Promotion, RollbackAsk, StatesAsk, Walk, earlier_states, promote, rollback},
+    plan::{
+        AppAsk, History, Promotion, Recalled, RollbackAsk, StatesAsk, Walk, earlier_states, promote, rollback,
+    },
+    releases::{Limits, Releases},
     rules::Rules,
     tree::{self, Tree},
 };
@@ -42,14 +46,26 @@ fn main() -> Outcome {
     let began = Instant::now();
     let found = discover(&tree, &rules)?;
     say(&format!("discovery of {} apps", found.apps.len()), &[began.elapsed()]);
+    let began = Instant::now();
+    let releases = Releases::read(&repository, tree.commit(), &found, Limits::default())?;
+    say(&format!("the releases, {} entries", releases.len()), &[began.elapsed()]);
     let log = git::history::History::new(Path::new("git"), &folder);
     let walk = Walk::new(&repository, 2_000);
-    measure("git log", &tree, &rules, &found, &log)?;
-    measure("a walk of 2,000 commits", &tree, &rules, &found, &walk)
+    let memory = Memory { chronicle: releases.chronicle(), recent: &[] };
+    // As the program plans.
+    measure("from memory", ROUNDS, &tree, &rules, &found, &Recalled { memory, otherwise: &log })?;
+    measure("git log", ROUNDS / 10, &tree, &rules, &found, &log)?;
+    measure("a walk of 2,000 commits", ROUNDS / 10, &tree, &rules, &found, &walk)
 }
 
-fn measure(name: &str, tree: &Tree<'_>, rules: &Rules, found: &Found, history: &dyn History) -> Outcome {
-    let rounds = if name == "git log" { ROUNDS } else { ROUNDS / 10 };
+fn measure(
+    name: &str,
+    rounds: usize,
+    tree: &Tree<'_>,
+    rules: &Rules,
+    found: &Found,
+    history: &dyn History,
+) -> Outcome {
     let app = |round: usize| found.apps[round * 7919 % found.apps.len()].base_path.clone();
     let ask = |apps| Promotion { tree, rules, found, history, from: "dev", to: "prod", apps, ours: None };
     let mut times = Vec::new();

@@ -3,6 +3,7 @@
 //! Mirrors are our own copies, and plans are pure functions of commits. What writes to somebody's repository is one call,
 //! [`mirror::Mirrors::push`].
 
+pub mod chronicle;
 pub mod commit;
 pub mod edit;
 pub mod history;

@@ -48,15 +48,13 @@ use crate::{
     gates::{Approvals, GateBook, Gates},
     git::{
         self,
-        layout::discover,
         mirror::{MirrorError, MirrorPath},
-        plan::{self, AppAsk, History, PlanError, Planned, Promotion, RollbackAsk, UndoAsk},
+        plan::{self, AppAsk, History, PlanError, Planned, Promotion, Recalled, RollbackAsk, UndoAsk},
         remote,
-        rules::Rules,
         tree::{Tree, TreeError},
     },
     render::Renderer,
-    repositories::{Facts, Repositories, blocking},
+    repositories::{Facts, Repositories, blocking, followed_by},
 };
 
 /// How old what was fetched may be when a plan is made, unless a test says otherwise.
@@ -205,10 +203,8 @@ impl Planner {
     /// Computes what the repository says at a commit.
     async fn plan_at(&self, asked: Asked, mirror: MirrorPath, head: Oid) -> Result<Made> {
         let ours = written::commits_of(&self.db, &asked.keys()).await?;
-        let facts = self.repositories.book().facts_of(&asked.lead).cloned();
-        let rules = Arc::new(self.repositories.rules().clone());
-        let (at, question) = (mirror.clone(), asked.clone());
-        let work = move || plan_in(&at, head, &rules, facts.as_deref(), &question, &ours);
+        let (at, question, repositories) = (mirror.clone(), asked.clone(), self.repositories.clone());
+        let work = move || plan_in(&at, head, &repositories, &question, &ours);
         let mut planned = blocking(work).await??;
         planned.plan.repository = Some(remote::shown(&asked.lead.repo_url));
         planned.plan.warnings.extend(asked.warnings.iter().cloned());
@@ -356,12 +352,11 @@ impl From<Unplanned> for Error {
 fn plan_in(
     mirror: &MirrorPath,
     head: Oid,
-    rules: &Rules,
-    facts: Option<&Facts>,
+    repositories: &Repositories,
     asked: &Asked,
     ours: &BTreeSet<Oid>,
 ) -> Result<Planned, Unplanned> {
-    with_facts(mirror, head, rules, facts, |tree, facts, history| {
+    with_facts(mirror, head, repositories, &asked.lead, |tree, facts, history| {
         let on = On { tree, facts, history, ours };
         match &asked.ask {
             AskPlan::Promote(ask) => promote(&on, asked, ask),
@@ -380,24 +375,22 @@ struct On<'a> {
     ours: &'a BTreeSet<Oid>,
 }
 
-/// Opens a repository at a commit, with what is found in it there. Blocks.
+/// Opens a repository at a commit, with what is found in it there and what is remembered of its history. Blocks.
 fn with_facts<T>(
     mirror: &MirrorPath,
     head: Oid,
-    rules: &Rules,
-    facts: Option<&Facts>,
+    repositories: &Repositories,
+    lead: &Row,
     work: impl FnOnce(&Tree<'_>, &Facts, &dyn History) -> Result<T, Unplanned>,
 ) -> Result<T, Unplanned> {
     let repository = mirror.open()?;
     let tree = Tree::at(&repository, &head.to_string())?;
-    let history = git::history::History::new(Path::new(GIT), mirror.path());
-    // The background has mostly been at this commit before.
-    if let Some(facts) = facts.filter(|facts| facts.head == head) {
-        return work(&tree, facts, &history);
+    let ground = repositories.ground(&tree, followed_by(lead).as_ref())?;
+    let asked = git::history::History::new(Path::new(GIT), mirror.path());
+    match ground.memory() {
+        Some(memory) => work(&tree, ground.facts(), &Recalled { memory, otherwise: &asked }),
+        None => work(&tree, ground.facts(), &asked),
     }
-    let (rules, _) = rules.read(&tree);
-    let found = discover(&tree, &rules)?;
-    work(&tree, &Facts::without_history(head, rules, found), &history)
 }
 
 fn promote(on: &On<'_>, asked: &Asked, ask: &AskPromotion) -> Result<Planned, Unplanned> {

@@ -1,9 +1,11 @@
 //! What is known of the repositories that Applications come from: their mirrors, and what was found in each branch that
 //! somebody follows. Read anew in the background whenever a branch has moved; pages look at what was read last.
 
+mod ground;
 mod page;
 mod settings;
 
+pub use ground::Ground;
 pub use settings::RepositorySettings;
 
 use std::{
@@ -12,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use git2::Oid;
+use git2::{Oid, Repository};
 use model::{
     apps::{CellState, Lag, ReleaseRef},
     repository::Finding,
@@ -20,6 +22,7 @@ use model::{
 };
 use rustc_hash::FxHashMap as HashMap;
 
+use self::ground::{Grounds, MOST_SINCE};
 use crate::{
     Error, Result,
     fleet::{
@@ -28,6 +31,7 @@ use crate::{
         matrix::{Gathered, ReleaseBook, state_of, version_of},
     },
     git::{
+        chronicle::since,
         layout::{App, Found, discover},
         lint::{ApplicationSource, lint},
         mirror::{MirrorError, MirrorPath, Mirrors, Repo, RepoState},
@@ -92,12 +96,20 @@ pub struct Repositories {
     rules: Arc<Rules>,
     order: Arc<Vec<Environment>>,
     book: Arc<RwLock<Arc<Book>>>,
+    grounds: Arc<Grounds>,
 }
 
 impl Repositories {
     /// Makes a reader with the settings' rules; `order` are all environments.
     pub fn new(mirrors: Mirrors, index: Index, rules: Rules, order: Vec<Environment>) -> Self {
-        Self { mirrors, index, rules: Arc::new(rules), order: Arc::new(order), book: Arc::default() }
+        Self {
+            mirrors,
+            index,
+            rules: Arc::new(rules),
+            order: Arc::new(order),
+            book: Arc::default(),
+            grounds: Arc::default(),
+        }
     }
 
     /// Returns what was found so far.
@@ -217,8 +229,14 @@ impl Facts {
         let repository = mirror.open()?;
         let tree = Tree::at(&repository, &head.to_string())?;
         let (rules, odd) = rules.read(&tree);
-        let mut found = discover(&tree, &rules)?;
-        found.not_understood.extend(odd);
+        let found = match before.filter(|before| before.outlasts(&repository, head)) {
+            Some(before) => before.found.clone(),
+            None => {
+                let mut found = discover(&tree, &rules)?;
+                found.not_understood.extend(odd);
+                found
+            }
+        };
         let releases = match before.and_then(|before| before.releases.clone()) {
             Some(mut known) => known.extend(&repository, head, &found).map(|()| known),
             None => Releases::read(&repository, head, &found, Limits::default()),
@@ -227,6 +245,12 @@ impl Facts {
         let mut findings = lint(&tree, &found, &rules, sources);
         findings.truncate(FINDINGS_KEPT);
         Ok(Self { releases, findings, ..Self::without_history(head, rules, found) })
+    }
+
+    /// Whether the same would be found at a later head; what cannot be told is looked at again.
+    fn outlasts(&self, repository: &Repository, head: Oid) -> bool {
+        let recent = since(repository, head, &[self.head], MOST_SINCE);
+        recent.is_ok_and(|it| it.is_some_and(|(_, recent)| self.found.outlasts(&recent)))
     }
 
     /// Makes what is enough to plan.

@@ -223,7 +223,7 @@ impl Hostile {
         for app in found.apps.iter().take(20) {
             let mut app = app.clone();
             complete(&tree, &mut app);
-            check(&tree, &Found { apps: vec![app], not_understood: Vec::new() })?;
+            check(&tree, &Found { apps: vec![app], ..Found::default() })?;
         }
         let findings = lint(&tree, &found, &operators, &[]);
         hold(findings.len() <= MOST_FINDINGS, "findings are bounded")?;

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod bare;
 mod changes;
+mod chronicle;
 mod damaged;
 mod db;
 mod fuzzed;

@@ -10,6 +10,7 @@ mod patches;
 mod repo;
 mod rollback;
 mod trains;
+mod undo;
 
 use engine::git::plan::AppAsk;
 

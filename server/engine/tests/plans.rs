@@ -22,7 +22,9 @@ use engine::{
     },
     gates::Gates,
     git::{
+        layout::What,
         mirror::{CredentialSource, Credentials, MirrorSettings, Mirrors, Repo},
+        plan::Expected,
         rules::Rules,
     },
     metrics::Metrics,
@@ -37,7 +39,10 @@ use model::{
     Actor, AppError, Timestamp,
     actor::ActorKind,
     apps::CellId,
-    plan::{AskPlan, AskPromotion, AskRollback, PlanDetail, PlanKind, Ran, RowOutcome, Standing, Verified},
+    plan::{
+        AskPlan, AskPromotion, AskRollback, AskUndo, PlanDetail, PlanKind, Ran, RowOutcome, Standing,
+        Verified,
+    },
     status::Freshness,
 };
 use serde_json::json;
@@ -227,6 +232,73 @@ impl House {
                 self.runs(app, environment, "Healthy", "Synced", head);
             }
         }
+    }
+
+    /// Commits what somebody says in the message.
+    fn commit_saying(&self, message: &str, files: &[(&str, &str)]) -> Oid {
+        let git = &self.remote;
+        let plain = self.commit(files);
+        let commit = git.find_commit(plain).expect("a commit");
+        let said = commit.amend(Some("refs/heads/main"), None, None, None, Some(message), None);
+        said.expect("commits")
+    }
+
+    /// Keeps a change to staging as the lists of changes have it: with its commit, where it is pushed, and the tags that
+    /// it wrote by app.
+    async fn has_changed(&self, commit: Option<Oid>, tags: &[(&str, &str)]) -> u64 {
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO changes (token, kind, state, title, plan_hash, ask, plan, touched, findings, source, environment,
+                 repository, revision, reader, base, commit, actor, actor_name, reason, quorum, soak_seconds, hold_for, pushed_at)
+             VALUES (gen_random_uuid(), 'promote', 'queued', 'Promote', 'x', '{}', '{}', '{}', '[]', 'dev', 'staging',
+                 $1, 'main', '{}', 'x', $2, '{}', 'erin', '', 0, 0, 'none', CASE WHEN $2 IS NOT NULL THEN now() END)
+             RETURNING id",
+        )
+        .bind(self.url())
+        .bind(commit.map(|it| it.to_string()))
+        .fetch_one(self.db.pool())
+        .await
+        .expect("keeps a change");
+        for (position, (app, tag)) in tags.iter().enumerate() {
+            let rows = &self.planner.index.load().rows;
+            let key = rows.iter().find(|row| row.identity.name == *app).expect(app).identity.key.to_string();
+            let values = [("images[name=shop/web].newTag".to_owned(), Some(format!("{tag:?}")))].into();
+            let wrote = vec![Expected { file: overlay(app, "staging"), what: What::Images, values }];
+            sqlx::query(
+                "INSERT INTO change_apps (change, position, app_key, base_path, name, slug, app, project, expected, key)
+                 VALUES ($1, $2, $3, $4, $5, $5, $5, 'shop', $6, $7)",
+            )
+            .bind(id)
+            .bind(i32::try_from(position).expect("few"))
+            .bind(key)
+            .bind(format!("apps/{app}"))
+            .bind(app)
+            .bind(sqlx::types::Json(wrote))
+            .bind(format!("{id} {app}"))
+            .execute(self.db.pool())
+            .await
+            .expect("keeps an app of a change");
+        }
+        u64::try_from(id).expect("a number")
+    }
+
+    async fn undo(&self, change: u64) -> Result<PlanDetail, AppError> {
+        let ask = AskPlan::Undo(AskUndo { change });
+        self.planner.make_and_keep(&admin(), ask).await.map_err(answer)
+    }
+
+    /// Web and api, both brought from 1.5.0 to 1.6.0 in staging by one change.
+    async fn with_two_promoted() -> (Self, u64, Oid) {
+        let mut house = Self::new().await;
+        for (environment, tag) in [("dev", "1.6.0"), ("staging", "1.5.0"), ("prod", "1.4.0")] {
+            house.commit(&[(&overlay("api", environment), &kustomization(environment, tag))]);
+        }
+        let before = house.head();
+        let promoted = kustomization("staging", "1.6.0");
+        let commit =
+            house.commit(&[(&overlay("web", "staging"), &promoted), (&overlay("api", "staging"), &promoted)]);
+        house.all_run_the_head(&["web", "api"]);
+        let change = house.has_changed(Some(commit), &[("web", "1.6.0"), ("api", "1.6.0")]).await;
+        (house, change, before)
     }
 
     pub(crate) async fn promote(&self, apps: &[&str], from: &str, to: &str) -> PlanDetail {
@@ -489,4 +561,166 @@ async fn a_repository_that_does_not_answer_is_planned_on_as_it_was_and_said_so()
     assert!(detail.plan.warnings.iter().any(said), "{:?}", detail.plan.warnings);
     house.tasks.shutdown().await;
     house.db.close().await;
+}
+
+fn outcomes(detail: &PlanDetail) -> Vec<(&str, &RowOutcome)> {
+    detail.plan.rows.iter().map(|row| (row.app.as_str(), &row.outcome)).collect()
+}
+
+#[tokio::test]
+async fn r13_what_a_change_brought_to_two_apps_is_undone_together() {
+    let (house, change, before) = House::with_two_promoted().await;
+    let detail = house.undo(change).await.expect("a plan");
+    assert_eq!(outcomes(&detail), [("web", &RowOutcome::Moves), ("api", &RowOutcome::Moves)]);
+    assert_eq!(
+        (detail.plan.kind, detail.plan.from.as_str()),
+        (PlanKind::Rollback, &before.to_string()[..10])
+    );
+    assert_eq!((detail.plan.to.as_str(), detail.target.name()), ("staging", Some("staging")));
+    assert_eq!(detail.plan.rows[1].after.as_deref(), Some("1.5.0"));
+    assert_eq!(detail.plan.files.len(), 2);
+    let touched: Vec<_> = detail.touched.applications.iter().map(|it| it.id.name.as_str()).collect();
+    assert_eq!(touched, ["api-staging", "web-staging"]);
+    assert!(detail.touched.applications.iter().all(|it| it.shares.is_none()));
+    let again = house.planner.find(&admin(), &detail.plan.hash).await.expect("is kept");
+    assert_eq!((again.standing, again.ask), (Standing::Valid, AskPlan::Undo(AskUndo { change })));
+}
+
+#[tokio::test]
+async fn r13_apps_that_were_taken_back_already_are_left_out_of_an_undo() {
+    let (house, change, _) = House::with_two_promoted().await;
+    let later = house.has_changed(None, &[]).await;
+    let take_back = "UPDATE change_apps SET by_change = $1 WHERE change = $2 AND name = $3";
+    for (name, left) in [("web", &["api"][..]), ("api", &[])] {
+        let ids = [later, change].map(|it| i64::try_from(it).expect("a number"));
+        let update = sqlx::query(take_back).bind(ids[0]).bind(ids[1]).bind(name);
+        update.execute(house.db.pool()).await.expect("updates");
+        match house.undo(change).await {
+            Ok(detail) => assert_eq!(outcomes(&detail).iter().map(|it| it.0).collect::<Vec<_>>(), left),
+            Err(AppError::Conflict { why }) => {
+                assert!(left.is_empty(), "{why}");
+                let said = format!(
+                    "Everything that change {change} wrote was taken back already, by change {later}."
+                );
+                assert_eq!(why, said);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn r13_an_undo_leaves_out_what_others_changed_since() {
+    let (house, change, _) = House::with_two_promoted().await;
+    house.commit(&[(&overlay("web", "staging"), &kustomization("staging", "1.6.1"))]);
+    fetched(&house).await;
+    let detail = house.undo(change).await.expect("a plan");
+    let RowOutcome::Skipped { why } = &detail.plan.rows[0].outcome else { panic!("{:?}", outcomes(&detail)) };
+    assert!(why.contains("was changed by erin since"), "{why}");
+    assert_eq!(detail.plan.rows[1].outcome, RowOutcome::Moves);
+}
+
+#[tokio::test]
+async fn r13_a_change_that_is_not_there_or_not_pushed_cannot_be_undone() {
+    let house = House::new().await;
+    let absent = house.undo(77).await.expect_err("is refused");
+    assert!(matches!(&absent, AppError::NotFound { what } if what == "Change 77"), "{absent:?}");
+    let waiting = house.has_changed(None, &[("web", "1.6.0")]).await;
+    let said = |error: AppError| error.to_string();
+    let error = said(house.undo(waiting).await.expect_err("is refused"));
+    assert!(error.contains("is not on the branch yet: cancel it instead"), "{error}");
+    let end = "UPDATE changes SET state = 'failed', ended_at = now()";
+    sqlx::query(end).execute(house.db.pool()).await.expect("ends");
+    let error = said(house.undo(waiting).await.expect_err("is refused"));
+    assert!(error.contains("ended without a commit"), "{error}");
+    let empty = house.has_changed(Some(house.head()), &[]).await;
+    let error = said(house.undo(empty).await.expect_err("is refused"));
+    assert!(error.contains("wrote nothing"), "{error}");
+}
+
+#[tokio::test]
+async fn a10_who_may_not_see_all_apps_of_a_change_learns_nothing_of_it() {
+    let (mut house, change, _) = House::with_two_promoted().await;
+    let data = |text: &str| [("policy.csv".to_owned(), text.to_owned())].into_iter().collect();
+    let argo_cd = "p, role:web, applications, get, shop/web-*, allow\np, role:all, applications, get, */*, allow\n\
+                   g, web, role:web\ng, all, role:all\n";
+    let own =
+        "p, role:web, applications, get, */*/web, allow\np, role:all, applications, get, */*/*, allow\n";
+    house.tell(Change::ArgoCdPolicy { plane: "lab".into(), data: data(argo_cd) });
+    house.tell(Change::OwnPolicy { plane: "lab".into(), data: data(own) });
+    let person = |group: &str| Actor {
+        kind: ActorKind::Person,
+        subject: format!("u-{group}"),
+        groups: vec![group.into()],
+        ..admin()
+    };
+    let ask = || AskPlan::Undo(AskUndo { change });
+    let hidden = house.planner.preview(&person("web"), ask()).await.expect_err("is hidden");
+    assert!(matches!(answer(hidden), AppError::NotFound { what } if what == format!("Change {change}")));
+    let made = house.planner.make_and_keep(&person("all"), ask()).await.expect("a plan");
+    assert!(made.denied.is_some(), "and may not carry it out");
+    let hidden = house.planner.find(&person("web"), &made.plan.hash).await.expect_err("is hidden");
+    assert!(matches!(answer(hidden), AppError::NotFound { .. }));
+    assert!(house.planner.find(&person("all"), &made.plan.hash).await.is_ok());
+}
+
+#[tokio::test]
+async fn r13_an_app_that_follows_another_branch_now_is_not_undone() {
+    let (house, change, _) = House::with_two_promoted().await;
+    sqlx::query("UPDATE changes SET revision = 'release'").execute(house.db.pool()).await.expect("moves");
+    let detail = house.undo(change).await.expect("a plan");
+    let is_left = |it: &(&str, &RowOutcome)| matches!(it.1, RowOutcome::Skipped { why } if why.contains("follows another branch now"));
+    assert!(outcomes(&detail).iter().all(is_left), "{:?}", outcomes(&detail));
+}
+
+#[tokio::test]
+async fn r5_r17_a_forged_trailer_hides_no_foreign_edit() {
+    let trailers = "Promote\n\nQuarterdeck-Change: 1\nQuarterdeck-Act: promote\nQuarterdeck-App: apps/web\n\
+                    Quarterdeck-From: dev\nQuarterdeck-To: staging\n";
+    let mut house = House::new().await;
+    let file = overlay("web", "staging");
+    let ours = house.commit_saying(trailers, &[(&file, &kustomization("staging", "1.5.9"))]);
+    house.has_changed(Some(ours), &[("web", "1.5.9")]).await;
+    house.commit_saying(trailers, &[(&file, &kustomization("staging", "6.6.6"))]);
+    house.all_run_the_head(&["web"]);
+    let detail = house.promote(&["web"], "dev", "staging").await;
+    let row = &detail.plan.rows[0];
+    assert!(matches!(&row.outcome, RowOutcome::Stopped { .. }), "{:?}", row.outcome);
+    assert_eq!(row.foreign[0].base.as_deref(), Some("\"1.5.9\""));
+    assert_eq!(row.foreign[0].promoted_by.as_ref().map(|it| it.id.clone()), Some(ours.to_string()));
+}
+
+#[tokio::test]
+async fn on_each_new_head_a_plan_is_what_it_would_be_if_all_was_looked_at_anew() {
+    let mut house = House::new().await;
+    let order = house.planner.repositories.order().to_vec();
+    let rules = house.planner.repositories.rules().clone();
+    let known = house.planner.repositories.clone();
+    for (number, files) in [
+        vec![(overlay("web", "dev"), kustomization("dev", "1.7.0"))],
+        vec![(overlay("web", "staging"), kustomization("staging", "1.5.5"))],
+        vec![("apps/web/overlays/staging/more.yaml".to_owned(), "kind: ConfigMap\n".to_owned())],
+        vec![
+            (overlay("new", "dev"), kustomization("dev", "0.1.0")),
+            (overlay("new", "staging"), "images: []\n".to_owned()),
+        ],
+        vec![(overlay("web", "dev"), kustomization("dev", "1.8.0"))],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        house.commit(&files);
+        house.all_run_the_head(&["web"]);
+        fetched(&house).await;
+        let ask = || promotion(&["web"], "dev", "staging");
+        house.planner.repositories = known.clone();
+        let plan = house.planner.preview(&admin(), ask()).await.expect("a plan").plan;
+        let mirrors = known.mirrors.clone();
+        let anew = Repositories::new(mirrors, house.planner.index.clone(), rules.clone(), order.clone());
+        house.planner.repositories = anew;
+        let again = house.planner.preview(&admin(), ask()).await.expect("a plan").plan;
+        assert_eq!(plan, again, "head {number}");
+        assert_eq!(plan.rows[0].outcome, RowOutcome::Moves);
+    }
 }

@@ -12,6 +12,7 @@
 
 mod diff;
 mod error;
+mod glance;
 mod images;
 mod locate;
 mod path;
@@ -23,6 +24,7 @@ mod value;
 
 pub use diff::unified_diff;
 pub use error::{EditError, Reason, Unreadable};
+pub use glance::Glance;
 pub use images::{Identity, Image, Images, NewName, Unquoted, promote};
 pub use path::{Document, Field, Path, PathError, Step};
 pub use tree::{Change, Tree, difference};

@@ -24,15 +24,16 @@ mod shelf;
 mod sketch;
 pub(in crate::git) mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::repository::{FoundApp, NotUnderstood};
 use serde::{Deserialize, Serialize};
 
 use self::{shelf::Shelf, sketch::Sketch, words::Words};
 use super::{
+    chronicle::Recent,
     edit::{Document, Field},
-    rules::{LayoutRule, Rules},
+    rules::{self, LayoutRule, Rules},
     tree::{Tree, TreeError},
 };
 
@@ -50,6 +51,8 @@ pub struct Found {
     pub apps: Vec<App>,
     /// What looks like an app and is none that is understood; at most 200.
     pub not_understood: Vec<NotUnderstood>,
+    /// The files whose contents decided; of all others the paths did.
+    pub looked_into: BTreeSet<String>,
 }
 
 /// An app: one product over its environments.
@@ -173,6 +176,13 @@ pub fn find_app(tree: &Tree<'_>, rules: &Rules, name: &str) -> Result<App, Layou
 }
 
 impl Found {
+    /// Returns whether the same would be found after these commits: no file came or went, and none changed whose content
+    /// decided.
+    pub fn outlasts(&self, recent: &[Recent]) -> bool {
+        let decides = |path: &String| path == rules::FILE || self.looked_into.contains(path);
+        recent.iter().all(|it| !it.moves_files && !it.files.keys().any(decides))
+    }
+
     /// Returns an app by its base path or its name, as it was found.
     ///
     /// # Errors

@@ -33,7 +33,7 @@ use super::{edit::EditError, layout::LayoutError, tree::TreeError};
 pub use again::{PlannedFile, same_files, same_moves};
 pub use expected::{Expected, holds, state_now};
 pub use files::Write;
-pub use history::{Commits, History, HistoryError, Walk};
+pub use history::{Commits, History, HistoryError, Recalled, Walk};
 pub use overrides::{Moved, useless_override};
 pub use promotion::{AppAsk, Promotion, promote};
 pub use rollback::{RollbackAsk, rollback};
@@ -92,6 +92,10 @@ pub enum PlanError {
          it back to a state of your choice instead"
     )]
     ChangedSince { app: String, environment: String, field: String, by: String },
+    #[error(
+        "nothing of {app} in {environment} can be taken back: the change only added {added}; remove it by hand"
+    )]
+    OnlyAdded { app: String, environment: String, added: String },
     #[error("what was touched since cannot be told: {0}; restore the promoted fields alone")]
     History(#[from] HistoryError),
     #[error("{app} cannot be introduced to {to}: {why}")]

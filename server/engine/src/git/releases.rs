@@ -4,6 +4,8 @@
 //! into that changed and that carriers are in, and a content is read once by its id. A later head takes what came since;
 //! a history that was rewritten is read anew. Knows nothing of what runs: that is the fleet's.
 //!
+//! Which commits changed which files is kept as well, for plans: see [`Chronicle`].
+//!
 //! Memory: about 300 bytes for each entry, and 250 for each place; 20,000 commits that change one overlay each take 6 MB.
 
 mod lag;
@@ -17,6 +19,7 @@ use model::Timestamp;
 
 use self::walk::{Watch, Watched};
 use super::{
+    chronicle::Chronicle,
     edit::Image,
     layout::{App, Found, complete},
     tree::{Tree, TreeError},
@@ -45,6 +48,8 @@ pub struct Releases {
     series: Vec<Series>,
     /// By base path and environment: where its series are, in the order of regions.
     places: BTreeMap<(String, String), Vec<usize>>,
+    /// Which commits changed the files that are watched.
+    chronicle: Arc<Chronicle>,
 }
 
 /// What one place has asked for.
@@ -95,7 +100,14 @@ impl Releases {
         found: &Found,
         limits: Limits,
     ) -> Result<Self, TreeError> {
-        let nothing = Self { head, is_whole: true, limits, series: Vec::new(), places: BTreeMap::new() };
+        let nothing = Self {
+            head,
+            is_whole: true,
+            limits,
+            series: Vec::new(),
+            places: BTreeMap::new(),
+            chronicle: Arc::default(),
+        };
         let Some(mut releases) = nothing.with_places(repository, head, found, None)? else {
             return Ok(nothing);
         };
@@ -154,6 +166,11 @@ impl Releases {
         self.series.iter().map(|it| it.entries.len()).sum()
     }
 
+    /// Returns which commits changed what travels.
+    pub fn chronicle(&self) -> &Arc<Chronicle> {
+        &self.chronicle
+    }
+
     /// Returns whether nothing was ever asked for.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -174,6 +191,7 @@ impl Releases {
             limits: self.limits,
             series: Vec::new(),
             places: BTreeMap::new(),
+            chronicle: Arc::clone(&self.chronicle),
         };
         for app in &found.apps {
             let listed = listed_of(app);
@@ -216,7 +234,10 @@ impl Releases {
     fn take(&mut self, repository: &Repository, history: &walk::History) -> Result<(), TreeError> {
         let most = self.limits.entries.max(1);
         let mut watch = Watch::of(self.series.iter().map(|it| it.watched.as_slice()));
-        watch.follow(repository, history, &mut self.series, |series, entry| series.push(entry, most))
+        let chronicle = Arc::make_mut(&mut self.chronicle);
+        watch.follow(repository, history, (&mut self.series, chronicle), |series, entry| {
+            series.push(entry, most)
+        })
     }
 }
 
@@ -242,7 +263,7 @@ fn listed_of(app: &App) -> Vec<Listed> {
     let listed = places.map(|(environment, place)| Listed {
         environment: environment.clone(),
         region: place.region.clone(),
-        files: place.carriers.iter().filter_map(Watched::of).collect(),
+        files: place.carriers.iter().map(Watched::of).collect(),
     });
     listed.collect()
 }

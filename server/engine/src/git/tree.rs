@@ -1,9 +1,10 @@
 //! A repository at a commit, to be read. No path leaves it: symbolic links and submodules are told, and never followed.
 
-use std::path::Path;
+use std::{cell::RefCell, path::Path, rc::Rc};
 
 use git2::{ObjectType, Oid, Repository};
 use model::{Timestamp, plan::CommitRef};
+use rustc_hash::FxHashMap as HashMap;
 
 /// Larger files are not read: a manifest is not.
 const LARGEST: usize = 5_000_000;
@@ -11,12 +12,34 @@ const LARGEST: usize = 5_000_000;
 const MOST_ENTRIES: usize = 200_000;
 /// Folders that lie deeper are not looked into.
 const DEEPEST: usize = 100;
+/// Folders with more entries are kept once read, so many of them: to read one costs more than all else of a lookup.
+const LARGE: usize = 64;
+const MOST_LARGE: usize = 32;
 
 /// The files of a repository at one commit.
 pub struct Tree<'r> {
     repository: &'r Repository,
     commit: Oid,
     root: git2::Tree<'r>,
+    /// By their ids.
+    large: RefCell<HashMap<Oid, Rc<Large>>>,
+}
+
+/// The entries of a large folder, by name.
+type Large = HashMap<Box<str>, Found>;
+
+/// A folder that is looked into.
+enum Folder<'r> {
+    Small(git2::Tree<'r>),
+    Large(Rc<Large>),
+}
+
+/// What an entry of a folder is.
+#[derive(Clone, Copy)]
+struct Found {
+    kind: Option<ObjectType>,
+    id: Oid,
+    mode: i32,
 }
 
 /// A file: its path inside of the repository and the id of its content.
@@ -88,7 +111,7 @@ impl<'r> Tree<'r> {
         let found = commit.and_then(|commit| Ok((commit.id(), commit.tree()?)));
         let (commit, root) =
             found.map_err(|reason| TreeError::Revision { revision: revision.to_owned(), reason })?;
-        Ok(Self { repository, commit, root })
+        Ok(Self { repository, commit, root, large: RefCell::default() })
     }
 
     /// Reads the same repository at another commit.
@@ -98,7 +121,7 @@ impl<'r> Tree<'r> {
     pub fn at_commit(&self, commit: Oid) -> Result<Self, TreeError> {
         let root = self.repository.find_commit(commit).and_then(|it| it.tree());
         let root = root.map_err(|reason| TreeError::Revision { revision: commit.to_string(), reason })?;
-        Ok(Self { repository: self.repository, commit, root })
+        Ok(Self { repository: self.repository, commit, root, large: RefCell::default() })
     }
 
     /// Returns the commit.
@@ -159,22 +182,38 @@ impl<'r> Tree<'r> {
 
     fn find(&self, path: &str) -> Result<Option<(ObjectType, Entry)>, TreeError> {
         check(path)?;
-        let mut folder = self.root.clone();
+        let mut folder = Folder::Small(self.root.clone());
         let (parents, name) = path.rsplit_once('/').unwrap_or(("", path));
         let mut so_far = String::new();
         for part in parents.split('/').filter(|part| !part.is_empty()) {
             so_far = join(&so_far, part);
-            let Some((id, mode)) = folder.get_name(part).map(|entry| (entry.id(), entry.filemode())) else {
-                return Ok(None);
-            };
-            refuse_links(&so_far, mode)?;
-            let Ok(found) = self.repository.find_tree(id) else { return Ok(None) };
-            folder = found;
+            let Some(found) = folder.get(part) else { return Ok(None) };
+            refuse_links(&so_far, found.mode)?;
+            let Ok(next) = self.folder(found.id) else { return Ok(None) };
+            folder = next;
         }
-        let Some(entry) = folder.get_name(name) else { return Ok(None) };
-        refuse_links(path, entry.filemode())?;
-        let found = Entry { id: entry.id(), executable: entry.filemode() == 0o100_755 };
-        Ok(entry.kind().map(|kind| (kind, found)))
+        let Some(found) = folder.get(name) else { return Ok(None) };
+        refuse_links(path, found.mode)?;
+        let entry = Entry { id: found.id, executable: found.mode == 0o100_755 };
+        Ok(found.kind.map(|kind| (kind, entry)))
+    }
+
+    fn folder(&self, id: Oid) -> Result<Folder<'r>, git2::Error> {
+        if let Some(known) = self.large.borrow().get(&id) {
+            return Ok(Folder::Large(Rc::clone(known)));
+        }
+        let found = self.repository.find_tree(id)?;
+        if found.len() <= LARGE {
+            return Ok(Folder::Small(found));
+        }
+        let named = found.iter().filter_map(|entry| Some((entry.name().ok()?.into(), Found::of(&entry))));
+        let folder: Rc<Large> = Rc::new(named.collect());
+        let mut large = self.large.borrow_mut();
+        if large.len() >= MOST_LARGE {
+            large.clear();
+        }
+        large.insert(id, Rc::clone(&folder));
+        Ok(Folder::Large(folder))
     }
 
     /// Returns whether a revision names a commit here: a branch, also of the remote, a tag or a commit. What is empty, or a
@@ -202,10 +241,7 @@ impl<'r> Tree<'r> {
 
     /// Returns the id of the file or folder at a path; none where nothing is there, or a link.
     pub fn id_of(&self, path: &str) -> Option<Oid> {
-        check(path).ok()?;
-        let entry = self.root.get_path(Path::new(path)).ok()?;
-        refuse_links(path, entry.filemode()).ok()?;
-        Some(entry.id())
+        self.id(path).ok()?
     }
 
     /// Returns all files below a folder, in the order of their paths, and what else is there, each with a sentence.
@@ -219,8 +255,8 @@ impl<'r> Tree<'r> {
             Some(self.root.clone())
         } else {
             check(folder)?;
-            let entry = self.root.get_path(Path::new(folder)).ok();
-            entry.and_then(|entry| self.repository.find_tree(entry.id()).ok())
+            // A link is no folder, and is told where its parent is listed.
+            self.id_of(folder).and_then(|id| self.repository.find_tree(id).ok())
         };
         if let Some(start) = start {
             self.walk(&start, folder, &mut left, &mut found)?;
@@ -285,6 +321,21 @@ impl<'r> Tree<'r> {
             }
         }
         Ok(())
+    }
+}
+
+impl Folder<'_> {
+    fn get(&self, name: &str) -> Option<Found> {
+        match self {
+            Self::Small(tree) => tree.get_name(name).map(|entry| Found::of(&entry)),
+            Self::Large(entries) => entries.get(name).copied(),
+        }
+    }
+}
+
+impl Found {
+    fn of(entry: &git2::TreeEntry<'_>) -> Self {
+        Self { kind: entry.kind(), id: entry.id(), mode: entry.filemode() }
     }
 }
 

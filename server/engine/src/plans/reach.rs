@@ -1,7 +1,7 @@
 //! How far a plan reaches: the Applications that what it writes would change, asked for or not.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -40,8 +40,7 @@ pub struct Reached {
 /// # Errors
 /// A mirror that cannot be read.
 pub(super) async fn reached(snapshot: &Arc<Snapshot>, made: &Made) -> Result<Vec<Reached>> {
-    let lead = followed_by(&made.asked.lead);
-    let rows: Vec<_> = snapshot.rows.iter().filter(|row| followed_by(row) == lead).cloned().collect();
+    let rows: Vec<_> = of_branch(snapshot, &made.asked.lead).cloned().collect();
     let files: Vec<String> = made.planned.plan.files.iter().map(|file| file.path.clone()).collect();
     let asked: BTreeSet<ApplicationId> = made
         .asked
@@ -58,6 +57,16 @@ pub(super) async fn reached(snapshot: &Arc<Snapshot>, made: &Made) -> Result<Vec
         application,
     });
     Ok(reached.collect())
+}
+
+/// The Applications that follow what the lead follows. To tell what a URL means costs more than to see that it was told.
+fn of_branch<'a>(snapshot: &'a Snapshot, lead: &Row) -> impl Iterator<Item = &'a Arc<Row>> {
+    let followed = followed_by(lead);
+    let mut told: HashMap<(&'a str, &'a str, bool), bool> = HashMap::new();
+    snapshot.rows.iter().filter(move |row| {
+        let source: (&str, &str, bool) = (&row.repo_url, &row.target_revision, row.is_chart);
+        *told.entry(source).or_insert_with(|| followed_by(row) == followed)
+    })
 }
 
 /// Blocks.

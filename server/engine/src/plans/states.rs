@@ -64,11 +64,10 @@ pub(super) async fn earlier_states(planner: &Planner, actor: &Actor, id: &CellId
 async fn told(planner: &Planner, lead: &Arc<Row>, environment: &str) -> Result<Earlier> {
     let running = lead.revision.as_deref().and_then(|it| Oid::from_str(it).ok());
     let (mirror, head, _) = planner.newest(lead, running.into_iter().collect()).await?;
-    let facts = planner.repositories.book().facts_of(lead).cloned();
-    let rules = planner.repositories.rules().clone();
+    let repositories = planner.repositories.clone();
     let (lead, environment) = (Arc::clone(lead), environment.to_owned());
     let work = move || {
-        super::with_facts(&mirror, head, &rules, facts.as_deref(), |tree, facts, history| {
+        super::with_facts(&mirror, head, &repositories, &lead, |tree, facts, history| {
             let (app, _) = facts
                 .place_of(&lead)
                 .ok_or_else(|| Unplanned::NotUnderstood { app: lead.identity.name.clone() })?;

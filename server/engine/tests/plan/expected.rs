@@ -189,9 +189,9 @@ fn images_that_did_not_move_may_change() {
 #[test]
 fn a_file_that_is_gone_or_broken_holds_nothing() {
     for break_it in [
-        |repo: &Repo| drop(repo.remove(PROD_FILE)),
-        |repo: &Repo| drop(repo.commit(&[(PROD_FILE, "images: [")])),
-        |repo: &Repo| drop(repo.link(PROD_FILE, "../dev/kustomization.yaml")),
+        |repo: &Repo| repo.remove(PROD_FILE),
+        |repo: &Repo| repo.commit(&[(PROD_FILE, "images: [")]),
+        |repo: &Repo| repo.link(PROD_FILE, "../dev/kustomization.yaml"),
     ] {
         let repo = Repo::of_shop();
         let planned = repo.promote("dev", "prod").expect("plans");

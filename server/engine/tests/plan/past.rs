@@ -1,7 +1,9 @@
 //! What the history says: three-way comparison by our trailers, who was there last, where values come from.
 
-use engine::git::plan::AppAsk;
-use git2::FileMode;
+use std::collections::BTreeSet;
+
+use engine::git::plan::{AppAsk, RollbackAsk, Walk, rollback};
+use git2::{FileMode, Oid};
 use model::plan::RowOutcome;
 
 use super::{
@@ -116,6 +118,57 @@ fn a27_who_quotes_our_trailers_makes_no_base() {
     let row = repo.promote("dev", "prod").expect("plans").plan.rows.remove(0);
     let edit = row.foreign.first().expect("is still foreign");
     assert_eq!(edit.changed_by.as_ref().map(|it| it.author.as_str()), Some("mallory"));
+}
+
+/// What anybody who can push can write.
+fn forged() -> String {
+    let trailers = "Quarterdeck-Change: 7\nQuarterdeck-Token: 0b9c7f9e-4f7e-4f0e-8a53-0d1f0a4a0001\n\
+                    Quarterdeck-Act: promote\nQuarterdeck-App: apps/web\nQuarterdeck-From: dev\nQuarterdeck-To: prod\n";
+    format!("Promote web to prod\n\n{trailers}")
+}
+
+#[test]
+fn r5_r17_forged_trailers_hide_no_foreign_edit_where_the_record_knows_ours() {
+    let repo = Repo::of_shop();
+    let promoted = repo.carry_out(&repo.promote("dev", "prod").expect("plans"));
+    let forged = repo.commit_by("mallory", &forged(), &[(PROD_FILE, &prod("6.6.6"))]);
+    repo.commit_by("dave", "Release", &[(DEV_FILE, &dev("1.6.0"))]);
+    let of = |ours: Option<&BTreeSet<Oid>>| {
+        let planned = repo.promote_knowing(ours, "dev", "prod", vec![AppAsk::named("web")]);
+        planned.expect("plans").plan.rows.remove(0)
+    };
+    assert_eq!(of(None).outcome, RowOutcome::Moves, "a clone at hand has nothing but trailers");
+    let row = of(Some(&[promoted].into()));
+    assert!(matches!(row.outcome, RowOutcome::Stopped { .. }), "{:?}", row.outcome);
+    let [edit] = &row.foreign[..] else { panic!("one: {:?}", row.foreign) };
+    assert_eq!(edit.changed_by.as_ref().map(|it| it.id.clone()), Some(forged.to_string()));
+    assert_eq!(edit.promoted_by.as_ref().map(|it| it.id.clone()), Some(promoted.to_string()));
+    let unknown = of(Some(&BTreeSet::new()));
+    assert_eq!((unknown.outcome, unknown.foreign.len()), (RowOutcome::Moves, 0), "nothing of ours, no base");
+}
+
+#[test]
+fn r13_r17_forged_trailers_do_not_let_a_whole_path_be_restored() {
+    let repo = Repo::of_shop();
+    let good = repo.head().commit();
+    let promoted = repo.carry_out(&repo.promote("dev", "prod").expect("plans"));
+    repo.commit_by("mallory", &forged(), &[(PROD_FILE, &prod("6.6.6"))]);
+    assert!(repo.rollback(good, true).is_ok());
+    let (tree, found) = (repo.head(), repo.found());
+    let history = Walk::new(&repo.repository, 100);
+    let refused = rollback(&RollbackAsk {
+        tree: &tree,
+        rules: &repo.rules,
+        found: &found,
+        history: &history,
+        app: "web",
+        environment: "prod",
+        earlier: &tree.at_commit(good).expect("a tree"),
+        whole_path: true,
+        ours: Some(&[promoted].into()),
+    });
+    let error = refused.expect_err("is refused").to_string();
+    assert!(error.contains("by mallory"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A repository to plan on, and git's own opinion of the patches.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
@@ -9,8 +10,8 @@ use std::{
 use engine::git::{
     layout::{self, Found},
     plan::{
-        AppAsk, Earlier, PlanError, Planned, Promotion, RollbackAsk, StatesAsk, Walk, earlier_states,
-        promote, rollback,
+        AppAsk, Earlier, PlanError, Planned, Promotion, RollbackAsk, StatesAsk, UndoApp, UndoAsk, Walk,
+        earlier_states, promote, rollback, undo,
     },
     rules::Rules,
     trailers::{Act, Trailers},
@@ -112,6 +113,17 @@ impl Repo {
     }
 
     pub(super) fn promote_all(&self, from: &str, to: &str, apps: Vec<AppAsk>) -> Result<Planned, PlanError> {
+        self.promote_knowing(None, from, to, apps)
+    }
+
+    /// With the commits that a record knows as ours.
+    pub(super) fn promote_knowing(
+        &self,
+        ours: Option<&BTreeSet<Oid>>,
+        from: &str,
+        to: &str,
+        apps: Vec<AppAsk>,
+    ) -> Result<Planned, PlanError> {
         let (tree, found) = (self.head(), self.found());
         let history = Walk::new(&self.repository, 2000);
         promote(&Promotion {
@@ -122,7 +134,7 @@ impl Repo {
             from,
             to,
             apps,
-            ours: None,
+            ours,
         })
     }
 
@@ -140,6 +152,29 @@ impl Repo {
             earlier: &earlier,
             whole_path,
             ours: None,
+        })
+    }
+
+    /// Undoes what a plan wrote that was carried out by a commit.
+    pub(super) fn undo(&self, planned: &Planned, commit: Oid) -> Result<Planned, PlanError> {
+        let (tree, found) = (self.head(), self.found());
+        let history = Walk::new(&self.repository, 2000);
+        let rows = planned.plan.rows.iter().zip(&planned.expected).filter(|(_, wrote)| !wrote.is_empty());
+        let app = |(row, wrote): (&PlanRow, &Vec<_>)| UndoApp {
+            name: row.app.clone(),
+            base_path: row.base_path.clone(),
+            slug: Some(row.app.clone()),
+            wrote: wrote.clone(),
+            skip: None,
+        };
+        undo(&UndoAsk {
+            tree: &tree,
+            rules: &self.rules,
+            found: &found,
+            history: &history,
+            environment: &planned.plan.to,
+            commit,
+            apps: rows.map(app).collect(),
         })
     }
 

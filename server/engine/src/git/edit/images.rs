@@ -62,7 +62,7 @@ impl Images {
         Self::of_source(&Source::read(bytes, limits)?)
     }
 
-    fn of_source(source: &Source<'_>) -> Result<Self, EditError> {
+    pub(super) fn of_source(source: &Source<'_>) -> Result<Self, EditError> {
         let field = list();
         let mut images = Self::default();
         let hits = source.tree.find(&field)?;
@@ -176,7 +176,7 @@ impl NewName {
     }
 }
 
-fn list() -> Field {
+pub(super) fn list() -> Field {
     Field::new([Step::Key("images".to_owned())].into_iter().collect())
 }
 

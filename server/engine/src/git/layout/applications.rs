@@ -82,6 +82,7 @@ pub(super) fn find(tree: &Tree<'_>, shelf: &Shelf<'_>, rules: &Rules, words: &Wo
                 return;
             };
             left = fewer;
+            sketch.look_into(&file.path);
             let Ok(bytes) = tree.content(&file.path, file.id) else { continue };
             if !contains(&bytes, GROUP) {
                 continue;

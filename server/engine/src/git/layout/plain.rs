@@ -27,12 +27,12 @@ pub(super) fn find(tree: &Tree<'_>, shelf: &Shelf<'_>, words: &Words, sketch: &m
             Ok(Some((base, at))) => by_base.entry(base).or_default().push((folder, at)),
             Ok(None) => {}
             // A plain folder with an odd name is most likely no app at all.
-            Err(why) if is_of_manifests(tree, shelf.files(folder)) => sketch.tell(folder, why),
+            Err(why) if is_of_manifests(tree, shelf.files(folder), sketch) => sketch.tell(folder, why),
             Err(_) => {}
         }
     }
     for (base, places) in by_base {
-        if !places.iter().any(|(folder, _)| is_of_manifests(tree, shelf.files(folder))) {
+        if !places.iter().any(|(folder, _)| is_of_manifests(tree, shelf.files(folder), sketch)) {
             continue;
         }
         for (folder, at) in places {
@@ -47,8 +47,9 @@ pub(super) fn find(tree: &Tree<'_>, shelf: &Shelf<'_>, words: &Words, sketch: &m
 }
 
 /// Whether the first file is a manifest of what runs; Applications are not.
-fn is_of_manifests(tree: &Tree<'_>, files: &[&File]) -> bool {
+fn is_of_manifests(tree: &Tree<'_>, files: &[&File], sketch: &mut Sketch) -> bool {
     let Some(file) = files.iter().find(|file| is_yaml(file)) else { return false };
+    sketch.look_into(&file.path);
     tree.content(&file.path, file.id).is_ok_and(|bytes| {
         contains(&bytes, b"kind") && contains(&bytes, b"apiVersion") && !is_argo_cds(&bytes)
     })

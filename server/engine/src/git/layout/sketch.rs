@@ -1,6 +1,6 @@
 //! What is found so far: apps, folders that are taken, and what is to be told.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use model::repository::NotUnderstood;
 
@@ -27,6 +27,7 @@ pub(super) struct Sketch {
     /// Names of apps by their base paths, where something else than the path tells them.
     names: BTreeMap<String, String>,
     told: Vec<NotUnderstood>,
+    looked_into: BTreeSet<String>,
 }
 
 struct Draft {
@@ -102,6 +103,11 @@ impl Sketch {
         }
     }
 
+    /// Notes that the content of a file decides what is found.
+    pub(super) fn look_into(&mut self, path: &str) {
+        self.looked_into.insert(path.to_owned());
+    }
+
     /// Gives an app the name that a pattern or an Application tells.
     pub(super) fn name(&mut self, base: &str, name: &str) {
         self.names.insert(base.to_owned(), name.to_owned());
@@ -150,7 +156,7 @@ impl Sketch {
             let name = id.or_else(|| self.names.remove(&base_path)).unwrap_or_else(|| name_of(&base_path));
             apps.push(App { name, base_path, layout, places, doubts });
         }
-        Found { apps, not_understood: self.told }
+        Found { apps, not_understood: self.told, looked_into: self.looked_into }
     }
 
     /// Takes out the environments that have two places of one region.

@@ -2,7 +2,10 @@
 
 use git2::{Oid, Repository};
 
-use crate::git;
+use crate::git::{
+    self,
+    chronicle::{Memory, Remembered},
+};
 
 /// Commits, the newest first.
 pub type Commits<'h> = Box<dyn Iterator<Item = Result<Oid, HistoryError>> + 'h>;
@@ -21,6 +24,39 @@ pub trait History {
     /// Returns the commits from `from` on, along first parents, the newest first, that changed one of the files or
     /// folders; at most `limit`. After an error there is nothing more.
     fn touches<'h>(&'h self, from: Oid, paths: &[&str], limit: usize) -> Commits<'h>;
+
+    /// Returns what a file held at a commit, by the id of its content, where that is known without looking; none within
+    /// where the file was not there.
+    fn content_at(&self, _commit: Oid, _file: &str) -> Option<Option<Oid>> {
+        None
+    }
+}
+
+/// Answers from memory what it can, and asks another history for the rest.
+pub struct Recalled<'a> {
+    pub memory: Memory<'a>,
+    pub otherwise: &'a dyn History,
+}
+
+impl History for Recalled<'_> {
+    fn touches<'h>(&'h self, from: Oid, paths: &[&str], limit: usize) -> Commits<'h> {
+        let Some(Remembered { commits, before }) = self.memory.touches(from, paths) else {
+            return self.otherwise.touches(from, paths, limit);
+        };
+        let left = limit.saturating_sub(commits.len());
+        let paths: Vec<_> = paths.iter().map(|path| (*path).to_owned()).collect();
+        // Asked only where somebody reads on as far as that.
+        let ask = move |before| {
+            let paths: Vec<_> = paths.iter().map(String::as_str).collect();
+            self.otherwise.touches(before, &paths, left)
+        };
+        let rest = before.filter(|_| left > 0).into_iter().flat_map(ask);
+        Box::new(commits.into_iter().map(Ok).chain(rest).take(limit))
+    }
+
+    fn content_at(&self, commit: Oid, file: &str) -> Option<Option<Oid>> {
+        self.memory.content_at(commit, file).or_else(|| self.otherwise.content_at(commit, file))
+    }
 }
 
 /// Compares each commit with its first parent: right everywhere, and slow in large repositories.

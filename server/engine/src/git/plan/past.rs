@@ -1,7 +1,7 @@
 //! What the history says to a plan: who changed a field last, what the last promotion left there, what is brought along.
 
 use std::{
-    cell::RefCell,
+    cell::{OnceCell, RefCell},
     collections::{BTreeSet, HashMap},
     rc::Rc,
 };
@@ -33,6 +33,7 @@ pub(super) struct Past<'a> {
     carriers: &'a [Carrier],
     /// By the id of a blob: what a carrier holds in it.
     read: RefCell<HashMap<(usize, Oid), Values>>,
+    states: RefCell<HashMap<Oid, State>>,
 }
 
 /// A commit that changed values.
@@ -70,7 +71,7 @@ impl<'a> Past<'a> {
 
     /// Among commits that may have changed other files, too.
     pub(super) fn within(tree: &'a Tree<'a>, touches: Rc<Touches<'a>>, carriers: &'a [Carrier]) -> Self {
-        Self { tree, touches, carriers, read: RefCell::default() }
+        Self { tree, touches, carriers, read: RefCell::default(), states: RefCell::default() }
     }
 
     /// Returns the commits that changed what the carriers hold, the newest first.
@@ -133,17 +134,20 @@ impl<'a> Past<'a> {
 
     /// Returns what the carriers hold at a commit.
     pub(super) fn state_at(&self, commit: Oid) -> State {
-        match self.tree.at_commit(commit) {
-            Ok(tree) => self.carriers.iter().enumerate().map(|it| self.values(&tree, it)).collect(),
-            Err(_) => vec![Values::new(); self.carriers.len()],
+        if let Some(known) = self.states.borrow().get(&commit) {
+            return known.clone();
         }
+        let at = At { past: self, commit, tree: OnceCell::new() };
+        let state: State = self.carriers.iter().enumerate().map(|it| self.values(&at, it)).collect();
+        self.states.borrow_mut().insert(commit, state.clone());
+        state
     }
 
     /// Returns what people called the version at a commit.
     pub(super) fn version_at(&self, commit: Oid) -> Option<String> {
-        let tree = self.tree.at_commit(commit).ok()?;
+        let at = At { past: self, commit, tree: OnceCell::new() };
         let held = |carrier: &Carrier| {
-            let bytes = tree.read_if_there(&carrier.file).ok()??;
+            let bytes = self.tree.content(&carrier.file, at.content(&carrier.file)?).ok()?;
             Held::read(Some(&bytes), &carrier.what).ok()
         };
         self.carriers.iter().filter_map(held).find_map(|held| held.versions(&held).1)
@@ -165,14 +169,32 @@ impl<'a> Past<'a> {
     }
 
     /// What cannot be read there held nothing.
-    fn values(&self, tree: &Tree<'_>, (position, carrier): (usize, &Carrier)) -> Values {
-        let Ok(Some(entry)) = tree.entry(&carrier.file) else { return Values::new() };
+    fn values(&self, at: &At<'_, '_>, (position, carrier): (usize, &Carrier)) -> Values {
+        let Some(id) = at.content(&carrier.file) else { return Values::new() };
         let mut read = self.read.borrow_mut();
         let values = || {
-            let bytes = tree.content(&carrier.file, entry.id).ok()?;
+            let bytes = self.tree.content(&carrier.file, id).ok()?;
             Some(Held::read(Some(&bytes), &carrier.what).ok()?.values())
         };
-        read.entry((position, entry.id)).or_insert_with(|| values().unwrap_or_default()).clone()
+        read.entry((position, id)).or_insert_with(|| values().unwrap_or_default()).clone()
+    }
+}
+
+/// A commit, whose files are looked at only where the history does not know them.
+struct At<'p, 'a> {
+    past: &'p Past<'a>,
+    commit: Oid,
+    tree: OnceCell<Option<Tree<'a>>>,
+}
+
+impl At<'_, '_> {
+    /// The id of a file's content; none where it was not there.
+    fn content(&self, file: &str) -> Option<Oid> {
+        if let Some(known) = self.past.touches.content_at(self.commit, file) {
+            return known;
+        }
+        let tree = self.tree.get_or_init(|| self.past.tree.at_commit(self.commit).ok());
+        Some(tree.as_ref()?.entry(file).ok()??.id)
     }
 }
 

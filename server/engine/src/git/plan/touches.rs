@@ -53,6 +53,11 @@ impl<'h> Touches<'h> {
         listed.seen.get(position).cloned()
     }
 
+    /// Returns what a file held at a commit, where the history knows.
+    pub(super) fn content_at(&self, commit: Oid, file: &str) -> Option<Option<Oid>> {
+        self.history.content_at(commit, file)
+    }
+
     fn ask(&self, limit: usize) -> Commits<'h> {
         let files: Vec<_> = self.files.iter().map(String::as_str).collect();
         self.history.touches(self.from, &files, limit)

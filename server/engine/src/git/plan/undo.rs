@@ -8,7 +8,7 @@ use model::plan::{Move, PlanKind, PlanRow, RowOutcome, Verified};
 
 use super::{
     Expected, Moved, PlanError, Planned,
-    carried::{WHOLE, name_of},
+    carried::{WHOLE, entry_of, has_identity, name_of},
     expected::{first_difference, whole_files},
     files::Files,
     hash::Digest,
@@ -20,6 +20,7 @@ use super::{
     stays::listed,
 };
 use crate::git::{
+    edit::{Image, Images, Limits},
     layout::{App, Carrier, Found, Layout, Place, What, complete},
     rules::Rules,
     tree::{Tree, TreeError},
@@ -121,7 +122,41 @@ impl Undoing<'_> {
             ours: None,
             only: Some(&self.app.wrote),
         };
-        row_of(&ask, &pairs, files)
+        let added = self.added(files.tree)?;
+        let mut made = row_of(&ask, &pairs, files).map_err(|error| match error {
+            PlanError::Nothing { app, .. } if !added.is_empty() => PlanError::OnlyAdded {
+                app,
+                environment: self.ask.environment.to_owned(),
+                added: added.join(", "),
+            },
+            other => other,
+        })?;
+        let stays =
+            |it| format!("{it} stays, for the change added it: remove it by hand where it is not wanted");
+        made.row.warnings.extend(added.iter().map(stays));
+        Ok(made)
+    }
+
+    /// Entries of images that were not there before: no edit takes a whole entry away.
+    fn added(&self, tree: &Tree<'_>) -> Result<Vec<String>, PlanError> {
+        let mut added = Vec::new();
+        for it in self.app.wrote.iter().filter(|it| it.what == What::Images) {
+            let images = |tree: &Tree<'_>| -> Result<Images, PlanError> {
+                let bytes = tree.read_if_there(&it.file)?.unwrap_or_default();
+                Images::read(&bytes, &Limits::default()).map_err(|reason| PlanError::edit(&it.file, reason))
+            };
+            let (then, now) = (images(self.earlier)?, images(tree)?);
+            let is_new = |image: &&Image| {
+                !then.entries.iter().any(|other| other.name == image.name && has_identity(other))
+            };
+            for image in now.entries.iter().filter(is_new) {
+                let entry = entry_of(&image.name);
+                if it.values.contains_key(&entry.clone().key("newTag").to_string()) {
+                    added.push(format!("{entry} in {}", it.file));
+                }
+            }
+        }
+        Ok(added)
     }
 
     /// Takes back whole files: those that it made go.

@@ -1,34 +1,38 @@
 //! The walk over a history: which watched files changed with which commit.
 
+mod entries;
+
 use std::{rc::Rc, sync::Arc};
 
 use git2::{Oid, Repository};
 use rustc_hash::FxHashMap;
 
+use self::entries::{Listing, differences};
 use super::{ReleaseEntry, Series};
 use crate::git::{
-    edit::{self, Field, Image, Images, Limits, Step},
+    chronicle::Chronicle,
+    edit::{self, Field, Glance, Image, Limits, Step},
     layout::{Carrier, What},
     tree::{Touch, TreeError},
 };
 
-/// From this many entries on, the last content of a folder is kept: the next commit begins with it.
-const LARGE: usize = 64;
 /// Images of contents that are kept at once.
 const MOST_CONTENTS: usize = 50_000;
 
-/// A file that tells a version.
+/// A file that is watched.
 #[derive(Clone, Debug)]
 pub(super) struct Watched {
     pub(super) path: String,
     pub(super) what: What,
+    /// Whether it tells a version; of the others it is only noted when they changed.
+    tells: bool,
     /// Its content where the walk is.
     content: Option<Oid>,
 }
 
-/// Commits from the oldest to the newest.
+/// Commits from the oldest to the newest, each with the id of its files.
 pub(super) struct History {
-    commits: Vec<Oid>,
+    commits: Vec<(Oid, Oid)>,
     /// The commit before them, if there is one.
     pub(super) before: Option<Oid>,
     /// Whether the one before was walked through already.
@@ -36,14 +40,14 @@ pub(super) struct History {
 }
 
 impl Watched {
-    /// Watches what tells a version: other fields do not.
-    pub(super) fn of(carrier: &Carrier) -> Option<Self> {
+    /// Watches what travels.
+    pub(super) fn of(carrier: &Carrier) -> Self {
         let tells = match &carrier.what {
             What::Images => true,
             What::Field(field) => is_version(field) || is_image(field),
             What::File => false,
         };
-        tells.then(|| Self { path: carrier.file.clone(), what: carrier.what.clone(), content: None })
+        Self { path: carrier.file.clone(), what: carrier.what.clone(), tells, content: None }
     }
 }
 
@@ -85,7 +89,7 @@ pub(super) fn first_parents(
             next = None;
             break;
         };
-        commits.push(id);
+        commits.push((id, commit.tree_id()));
         next = commit.parent_id(0).ok();
     }
     commits.reverse();
@@ -96,9 +100,11 @@ pub(super) fn first_parents(
 /// The watched files as a tree of names.
 pub(super) struct Watch {
     nodes: Vec<Node>,
-    /// The last content of large folders, by node.
-    kept: FxHashMap<usize, (Oid, Rc<[u8]>)>,
+    /// The last content of each folder, by node: the next commit begins with it.
+    kept: FxHashMap<usize, (Oid, Rc<Listing>)>,
     contents: FxHashMap<Oid, Option<Arc<[Image]>>>,
+    /// What was read last, by path: the next content mostly differs in one value.
+    glances: FxHashMap<String, Glance>,
 }
 
 #[derive(Default)]
@@ -127,39 +133,57 @@ impl Watch {
                 nodes[node].files.push((at, index));
             }
         }
-        Self { nodes, kept: FxHashMap::default(), contents: FxHashMap::default() }
+        Self {
+            nodes,
+            kept: FxHashMap::default(),
+            contents: FxHashMap::default(),
+            glances: FxHashMap::default(),
+        }
     }
 
-    /// Goes through a history and gives each series what it asked for anew.
+    /// Goes through a history, gives each series what it asked for anew, and notes what changed.
     pub(super) fn follow(
         &mut self,
         repository: &Repository,
         history: &History,
-        series: &mut [Series],
+        (series, chronicle): (&mut [Series], &mut Chronicle),
         mut push: impl FnMut(&mut Series, ReleaseEntry),
     ) -> Result<(), TreeError> {
+        chronicle.watch(series.iter().flat_map(|it| &it.watched).map(|it| it.path.as_str()));
         let mut before: At = None;
         // What was there before the walk is the first that is known.
-        for id in history.before.iter().chain(&history.commits) {
-            let object = |reason| TreeError::Object { path: id.to_string(), reason };
-            let commit = repository.find_commit(*id).map_err(object)?;
-            let after = Some((true, commit.tree_id()));
+        let first = match history.before {
+            Some(id) => {
+                let object = |reason| TreeError::Object { path: id.to_string(), reason };
+                Some((id, repository.find_commit(id).map_err(object)?.tree_id()))
+            }
+            None => None,
+        };
+        for (id, root) in first.iter().chain(&history.commits) {
+            let after = Some((true, *root));
             if before.is_none() && history.is_continued {
                 before = after;
                 continue;
             }
+            chronicle.commit(*id, Some(*id) != history.before);
             let mut changed = Vec::new();
             self.compare(repository, 0, before, after, &mut changed)?;
             before = after;
             let mut touched: Vec<usize> = Vec::new();
             for (at, index, content) in changed {
-                series[at].watched[index].content = content;
-                touched.push(at);
+                let watched = &mut series[at].watched[index];
+                watched.content = content;
+                chronicle.touch(&watched.path, content);
+                if watched.tells {
+                    touched.push(at);
+                }
             }
             touched.sort_unstable();
             touched.dedup();
             for at in touched {
                 if let Some((version, images)) = self.asked(repository, &series[at].watched) {
+                    let object = |reason| TreeError::Object { path: id.to_string(), reason };
+                    let commit = repository.find_commit(*id).map_err(object)?;
                     let Touch { subject, author, at: moment, .. } = Touch::of(&commit, None);
                     let entry = ReleaseEntry {
                         version,
@@ -211,27 +235,27 @@ impl Watch {
         repository: &Repository,
         node: usize,
         id: Option<Oid>,
-    ) -> Result<Rc<[u8]>, TreeError> {
-        let Some(id) = id else { return Ok(Rc::from([])) };
-        if let Some((_, bytes)) = self.kept.get(&node).filter(|(known, _)| *known == id) {
-            return Ok(Rc::clone(bytes));
+    ) -> Result<Rc<Listing>, TreeError> {
+        let Some(id) = id else { return Ok(Rc::default()) };
+        let kept = self.kept.get(&node);
+        if let Some((_, listing)) = kept.filter(|(known, _)| *known == id) {
+            return Ok(Rc::clone(listing));
         }
         let object = |reason| TreeError::Object { path: id.to_string(), reason };
         let odb = repository.odb().map_err(object)?;
-        let bytes: Rc<[u8]> = odb.read(id).map_err(object)?.data().into();
-        if self.nodes[node].children.len() > LARGE {
-            self.kept.insert(node, (id, Rc::clone(&bytes)));
-        }
-        Ok(bytes)
+        let object = odb.read(id).map_err(object)?;
+        let listing = Rc::new(Listing::read(object.data(), kept.map(|(_, it)| it.as_ref())));
+        self.kept.insert(node, (id, Rc::clone(&listing)));
+        Ok(listing)
     }
 
     /// What the watched files of a place ask for; none where one of them cannot be read: then what was asked for stays.
     fn asked(&mut self, repository: &Repository, watched: &[Watched]) -> Option<Asked> {
         let (mut images, mut versions): (Vec<Arc<[Image]>>, Vec<String>) = (Vec::new(), Vec::new());
-        for it in watched {
+        for it in watched.iter().filter(|it| it.tells) {
             let Some(id) = it.content else { continue };
             match &it.what {
-                What::Images => images.push(self.images(repository, id)?),
+                What::Images => images.push(self.images(repository, &it.path, id)?),
                 What::Field(field) => {
                     let Some(text) = text_of(repository, id, field)? else { continue };
                     if is_image(field) { images.push([image_of(&text)].into()) } else { versions.push(text) }
@@ -249,13 +273,19 @@ impl Watch {
         Some((version, images))
     }
 
-    fn images(&mut self, repository: &Repository, id: Oid) -> Option<Arc<[Image]>> {
+    fn images(&mut self, repository: &Repository, path: &str, id: Oid) -> Option<Arc<[Image]>> {
         if let Some(known) = self.contents.get(&id) {
             return known.clone();
         }
-        let blob = content(repository, id);
-        let images = blob.and_then(|bytes| Images::read(&bytes, &Limits::default()).ok());
-        let images: Option<Arc<[Image]>> = images.map(|it| it.entries.into());
+        let limits = Limits::default();
+        let glance = content(repository, id).and_then(|bytes| {
+            let again = self.glances.get(path).and_then(|it| it.again(&bytes, &limits));
+            again.or_else(|| Glance::read(bytes, &limits).ok())
+        });
+        let images = glance.as_ref().map(|it| Arc::clone(it.entries()));
+        if let Some(glance) = glance {
+            self.glances.insert(path.to_owned(), glance);
+        }
         if self.contents.len() >= MOST_CONTENTS {
             self.contents.clear();
         }
@@ -293,76 +323,6 @@ fn image_of(text: &str) -> Image {
     Image { name: name.to_owned(), new_name: None, new_tag: tag, digest }
 }
 
-/// The entries in which two folders differ, as Git stores them: mode, name and id, in one order. They are read in
-/// lockstep, for a folder of thousands differs in one.
-fn differences<'a>(old: &'a [u8], new: &'a [u8]) -> Vec<(&'a [u8], At, At)> {
-    let (mut left, mut right) = (Entries(old), Entries(new));
-    let (mut a, mut b) = (left.next(), right.next());
-    let mut found = Vec::new();
-    loop {
-        match (&a, &b) {
-            (None, None) => return found,
-            (Some(x), Some(y)) if x.name == y.name && x.is_folder == y.is_folder => {
-                if x.id != y.id {
-                    found.push((x.name, x.at(), y.at()));
-                }
-                (a, b) = (left.next(), right.next());
-            }
-            (Some(x), y) if y.as_ref().is_none_or(|y| x.is_before(y)) => {
-                found.push((x.name, x.at(), None));
-                a = left.next();
-            }
-            (_, Some(y)) => {
-                found.push((y.name, None, y.at()));
-                b = right.next();
-            }
-            (Some(_), None) => return found,
-        }
-    }
-}
-
-/// The entries of a folder as Git stores it; ends where it is broken.
-struct Entries<'a>(&'a [u8]);
-
-struct Entry<'a> {
-    is_folder: bool,
-    name: &'a [u8],
-    id: &'a [u8],
-    is_followed: bool,
-}
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = Entry<'a>;
-
-    fn next(&mut self) -> Option<Entry<'a>> {
-        let space = self.0.iter().take(8).position(|it| *it == b' ')?;
-        let (mode, rest) = (&self.0[..space], &self.0[space + 1..]);
-        let end = rest.iter().position(|it| *it == 0)?;
-        let id = rest.get(end + 1..end + 21)?;
-        let name = &rest[..end];
-        self.0 = &rest[end + 21..];
-        let is_folder = mode == b"40000";
-        // Links and submodules are never followed (A2).
-        let is_followed = is_folder || mode.starts_with(b"100");
-        Some(Entry { is_folder, name, id, is_followed })
-    }
-}
-
-impl Entry<'_> {
-    fn at(&self) -> At {
-        if !self.is_followed {
-            return None;
-        }
-        Some((self.is_folder, Oid::from_bytes(self.id).ok()?))
-    }
-
-    /// Git's order: the names of folders end with a slash.
-    fn is_before(&self, other: &Self) -> bool {
-        let key = |it: &Self| it.name.iter().copied().chain(it.is_folder.then_some(b'/')).collect::<Vec<_>>();
-        key(self) < key(other)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,24 +337,5 @@ mod tests {
         assert_eq!(parts("web"), all("web", "", ""));
         assert_eq!(parts("r:5000/team/web"), all("r:5000/team/web", "", ""));
         assert_eq!(parts("r:5000/web:1.4@sha256:ab"), all("r:5000/web", "1.4", "sha256:ab"));
-    }
-
-    #[test]
-    fn a_file_that_becomes_a_folder_is_both_gone_and_new() {
-        let entry = |mode: &str, name: &str, id: u8| {
-            let mut bytes = format!("{mode} {name}\0").into_bytes();
-            bytes.extend([id; 20]);
-            bytes
-        };
-        let old = [entry("100644", "a", 1), entry("100644", "b", 1), entry("100644", "b.c", 1)].concat();
-        let new = [entry("100644", "a", 1), entry("100644", "b.c", 2), entry("40000", "b", 3)].concat();
-        let names: Vec<_> = differences(&old, &new)
-            .into_iter()
-            .map(|(name, before, after)| (name.to_vec(), before.is_some(), after.is_some()))
-            .collect();
-        assert_eq!(
-            names,
-            [(b"b".to_vec(), true, false), (b"b.c".to_vec(), true, true), (b"b".to_vec(), false, true)]
-        );
     }
 }
