@@ -89,7 +89,7 @@ async fn who_may_decide_reads_what_for_and_says_so_in_one_form_r12() {
     fleet
         .get(PAGE)
         .await
-        .reads("It waits for approval: 0 of 2 given 0 of 2 given You may decide. Decide")
+        .reads("It waits for approval 0 of 2 given You may decide. Decide")
         .reads("Evidence how each gate stands now")
         .reads("Not made yet. It will change these lines.")
         .reads("Approvals 0 of 2 given Nobody decided yet. Your decision Read plan b71e 90c4 5d2a first")
@@ -216,7 +216,12 @@ async fn why_it_does_not_go_on_is_said_in_words_with_what_to_do_next() {
     with(taken).get(PAGE).await.reads("Change 1850 took its place").has(r#"href="/changes/1850""#);
     let mut back = in_state(ChangeState::RolledBack, "");
     back.row.by = Some(1851);
-    with(back).get(PAGE).await.reads("Rolled back by 1851").reads("Change 1851 took it back").has(r#"href="/changes/1851""#);
+    with(back)
+        .get(PAGE)
+        .await
+        .reads("Rolled back by 1851")
+        .reads("Change 1851 took it back")
+        .has(r#"href="/changes/1851""#);
     with(rolling_out()).get(PAGE).await.reads_not("It waits");
 }
 
@@ -280,8 +285,9 @@ async fn a_plan_is_carried_out_by_one_named_button_after_what_is_asked() {
 async fn asked_for_twice_leads_to_the_one_change_and_says_so_r8() {
     let changes = KnownChanges { existed: true, ..KnownChanges::default() };
     let fleet = Arc::new(Fake { changes, ..Fake::default() });
-    let answer =
-        fleet.post("/fn/start_change", &format!("plan={HASH}&typed_environment=prod"), &format!("/plans/{HASH}")).await;
+    let answer = fleet
+        .post("/fn/start_change", &format!("plan={HASH}&typed_environment=prod"), &format!("/plans/{HASH}"))
+        .await;
     assert_eq!((answer.status, answer.location.as_str()), (302, "/changes/1842?existed=1"));
     fleet.get(&answer.location).await.reads("This had been asked for before There is one change of it");
     let mut detail = promotion();
@@ -317,7 +323,8 @@ async fn a_plan_that_may_not_be_carried_out_has_a_dead_button_and_the_reason() {
     let plan = format!("/plans/{HASH}");
     let denied = page_of(|it| it.denied = Some("Needs promotions/create".into())).get(&plan).await;
     denied.reads("Promote to prod Promote web-app to prod You may read this plan, and not carry it out Needs promotions/create");
-    let stale = page_of(|it| it.standing = Standing::Stale { why: "web-app changed.".into() }).get(&plan).await;
+    let stale =
+        page_of(|it| it.standing = Standing::Stale { why: "web-app changed.".into() }).get(&plan).await;
     stale.reads("This plan is stale. Compute it again, and read the new one.");
     let empty = page_of(|it| {
         it.plan.files.clear();
@@ -358,27 +365,37 @@ async fn a_rollback_is_planned_and_begun_in_one_post_r13() {
     assert_eq!((answer.status, answer.location.as_str()), (302, PAGE));
     let asked = fleet.planned.asked.lock().expect("unpoisoned").pop().expect("asked");
     let AskPlan::Rollback(ask) = asked else { panic!("a rollback") };
-    assert_eq!((ask.app.as_str(), ask.environment.as_str(), ask.revision.as_str()), ("checkout", "prod", GOOD));
+    assert_eq!(
+        (ask.app.as_str(), ask.environment.as_str(), ask.revision.as_str()),
+        ("checkout", "prod", GOOD)
+    );
     assert!(ask.whole_path);
     let started = fleet.changes.started.lock().expect("unpoisoned").pop().expect("started");
-    assert_eq!((started.plan.as_str(), started.reason.as_str(), started.hold), (HASH, "Pods crash", HoldFor::UntilReleased));
+    assert_eq!(
+        (started.plan.as_str(), started.reason.as_str(), started.hold),
+        (HASH, "Pods crash", HoldFor::UntilReleased)
+    );
 }
 
 #[tokio::test]
 async fn a_rollback_that_would_do_something_else_than_was_read_does_not_begin() {
     let fleet = Arc::new(Fake::default());
     let page = format!("/apps/checkout/prod/rollback?to={GOOD}");
-    let form = format!("app=checkout&environment=prod&revision={GOOD}&plan=0000&reason=x&typed_environment=prod");
+    let form =
+        format!("app=checkout&environment=prod&revision={GOOD}&plan=0000&reason=x&typed_environment=prod");
     let answer = fleet.post("/fn/roll_back", &form, &page).await;
     assert!(fleet.changes.started.lock().expect("unpoisoned").is_empty());
     let back = answer.location.trim_start_matches("http://localhost").to_owned();
-    fleet.get(&back).await.reads("It was not rolled back What this rollback would do changed while you read it.");
+    fleet
+        .get(&back)
+        .await
+        .reads("It was not rolled back What this rollback would do changed while you read it.");
 }
 
 #[tokio::test]
 async fn each_page_of_an_app_leads_to_its_earlier_states_in_one_click() {
     let fleet = Arc::new(Fake::default());
     fleet.get("/applications/mgmt/argocd/checkout-prod").await.has(r#"/prod/rollback""#).reads("Roll back…");
-    fleet.get("/apps/web-app").await.has(r#"href="/apps/web-app/prod/rollback""#);
+    fleet.get("/apps/web-app").await.has(r#"href="/apps/web-app/dev/rollback""#);
     fleet.get(PAGE).await.has(r#"href="/apps/web-app/prod/rollback""#);
 }
