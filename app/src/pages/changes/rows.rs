@@ -153,7 +153,7 @@ fn Row(row: ChangeRow, now: Signal<Timestamp>) -> impl IntoView {
                 {(!why.is_empty())
                     .then(|| {
                         view! {
-                            <span class="hidden text-small wrap-anywhere text-mute sm:line-clamp-2" title=why.clone()>{why.clone()}</span>
+                            <span class="hidden text-small wrap-anywhere text-mute sm:block">{why.clone()}</span>
                         }
                     })}
             </td>
