@@ -89,7 +89,7 @@ async fn who_may_decide_reads_what_for_and_says_so_in_one_form_r12() {
     fleet
         .get(PAGE)
         .await
-        .reads("It waits for approval: 0 of 2 given 0 of 2 given You may decide. Decide")
+        .reads("It waits for approval 0 of 2 given You may decide. Decide")
         .reads("Evidence how each gate stands now")
         .reads("Not made yet. It will change these lines.")
         .reads("Approvals 0 of 2 given Nobody decided yet. Your decision Read plan b71e 90c4 5d2a first")

@@ -24,7 +24,7 @@ async fn open_changes_come_first_each_with_its_move_its_state_and_what_to_do() {
     let page = Arc::new(Fake::default()).get("/changes").await;
     assert_eq!(page.status, 200);
     page.reads("Changes Promotions and rollbacks, each one commit. 1843 changes. 2 wait for a person.")
-        .reads("In flight, 3 Promote web-app")
+        .reads("In flight, 3 Promote web-app prod Maya Lindqvist , 30 min 1 of 2 Applications is at 3f9e2b7 and Healthy")
         .reads("1842 prod 1.4.1 to 1.4.2 Rolling out 1 of 2 Applications is at 3f9e2b7 and Healthy")
         .reads("3 of 6 steps done Maya Lindqvist 30 min 30 min Follow")
         .reads("8.1.9 to 8.2.0 and 2 more Soaking")

@@ -102,7 +102,7 @@ async fn argo_cds_windows_are_read_and_what_cannot_be_read_is_not_known() {
         .get(PAGE)
         .await
         .reads("Argo CD sync windows read only, from AppProjects; changed in Git")
-        .reads("storefront mgmt Allow 0 8 * * 1-5 , 10h, Europe/Berlin applications *-prod; clusters prod-* allowed open now")
+        .reads("storefront mgmt Allow 0 8 * * 1-5 , 10h Europe/Berlin applications *-prod; clusters prod-* allowed open now")
         .reads("fulfilment mgmt Deny")
         .reads("denied denies now")
         .reads("denied not known");
@@ -155,7 +155,7 @@ async fn what_is_wrong_with_a_freeze_is_read_beside_its_field() {
 
     let page = back(wrong("schedule", "it has four fields")).await;
     page.reads("It has four fields.");
-    page.has(r#"<details open class="facet">"#);
+    page.has(r#"<details open class="group">"#);
 
     let forbidden = AppError::Forbidden { verb: "freeze".into(), object: "prod of payments".into() };
     back(Arc::new(Fake { refusing: Some(forbidden), ..Fake::default() }))
@@ -234,7 +234,7 @@ async fn what_people_wrote_about_gates_is_text_a14() {
 async fn the_overview_says_what_is_frozen_before_the_click_and_what_is_in_flight() {
     let fleet = Arc::new(Fake::default());
     let page = fleet.get("/").await;
-    page.reads("prod is frozen for project payments until Thu 26 Nov 18:00 UTC: quarter-end close Set by Jonas Weber . See the freeze")
+    page.reads("prod is frozen for project payments until Thu 26 Nov 18:00 UTC: quarter-end close . Set by Jonas Weber . See the freeze")
         .reads("Changes in flight")
         .has(r#"href="/freezes" class="link""#)
         .has(r#"href="/changes" class="more""#)

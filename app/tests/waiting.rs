@@ -76,19 +76,21 @@ fn with(waiting: WaitingList) -> Arc<Fake> {
 async fn a_change_that_waits_tells_enough_to_decide_r12() {
     let page = with(list()).get(PAGE).await;
     assert_eq!(page.status, 200);
-    page.reads("1 change needs your decision, the first by Wed 25 Nov 18:00 UTC. What you may not approve is not listed here.")
-        .reads("Promote web-app 1.4.2 to prod prod change 1843, plan b71e 90c4 5d2a")
-        .reads("Tomás Rivera asks, 30 min ago , from staging: “ Release train 48 ”")
-        .reads("web-app 1.4.1 to 1.4.2 brings 2 commits")
-        .reads("Health: Healthy in staging for 51 min, 30 asked")
-        .reads("Freeze: prod is frozen until Thu 26 Nov 18:00 UTC")
-        .reads("Approval: 1 of 2 given")
-        .reads("Priya Nair approved 12 min ago : “Smoke tests green.”")
-        .reads("3 objects are pruned: old ConfigMaps of web-app")
-        .reads("Blast radius: 2 Applications, 2 clusters. prod-ap-1 does not answer now")
-        .reads("Since you looked, Wed 25 Nov 14:24 UTC Priya Nair : approved. 1 more is asked. 2 min ago")
-        .reads("Expires Wed 25 Nov 18:00 UTC, in 3 h")
-        .has(&format!(r#"title="{HASH}""#));
+    page.reads(
+        "1 change needs your decision, by Wed 25 Nov 18:00 UTC. What you may not approve is not listed here.",
+    )
+    .reads("Promote web-app 1.4.2 to prod prod change 1843, plan b71e 90c4 5d2a")
+    .reads("Tomás Rivera asks, 30 min ago , from staging: “ Release train 48 ”")
+    .reads("web-app 1.4.1 to 1.4.2 brings 2 commits")
+    .reads("Health: Healthy in staging for 51 min, 30 asked")
+    .reads("Freeze: prod is frozen until Thu 26 Nov 18:00 UTC")
+    .reads("Approval: 1 of 2 given")
+    .reads("Priya Nair approved 12 min ago : “Smoke tests green.”")
+    .reads("3 objects are pruned: old ConfigMaps of web-app")
+    .reads("Blast radius: 2 Applications, 2 clusters. prod-ap-1 does not answer now")
+    .reads("Since you looked, Wed 25 Nov 14:24 UTC Priya Nair : approved. 1 more is asked. 2 min ago")
+    .reads("Expires Wed 25 Nov 18:00 UTC, in 3 h")
+    .has(&format!(r#"title="{HASH}""#));
     assert_eq!(page.html.matches("<h1").count(), 1);
     assert!(!page.html.contains("style="), "the policy forbids style attributes");
 }

@@ -1,5 +1,7 @@
 //! Changes. The arguments of what is posted are flat, so that plain forms can send them.
 
+#![allow(clippy::too_many_arguments, reason = "a form sends them side by side")]
+
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 #[cfg(feature = "ssr")]
 use model::{
@@ -32,7 +34,6 @@ pub async fn start_change(
 /// Gives an app in an environment an earlier state: makes the plan, carries it out, and leads to the change.
 ///
 /// `plan` is the hash of the plan that was read: another one is not carried out.
-#[expect(clippy::too_many_arguments, reason = "a form sends them side by side")]
 #[server(prefix = "/fn", endpoint = "roll_back")]
 pub async fn roll_back(
     app: String,

@@ -161,6 +161,6 @@ fn Refused(icon: &'static str, words: &'static str, why: String) -> impl IntoVie
             <Icon name=icon/>
             {words}
         </button>
-        <span class="mt-0.5 block max-w-40 text-small whitespace-normal text-mute wrap-anywhere">{why.clone()}</span>
+        <span class="mt-0.5 block max-w-40 text-small whitespace-normal text-mute">{why.clone()}</span>
     }
 }

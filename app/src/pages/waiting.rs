@@ -12,7 +12,7 @@ use model::{
 };
 
 use self::card::ToDecide;
-use super::{Shelf, live_page, overview::counted};
+use super::{Shelf, live_page};
 use crate::{
     api::list_waiting,
     routes,
@@ -94,12 +94,12 @@ fn summary(list: &WaitingList) -> String {
     let Some(first) = list.to_decide.iter().map(|it| it.expires_at).min() else {
         return "None needs your decision. What you may not approve is not listed here.".into();
     };
-    let verb = if list.to_decide.len() == 1 { "needs" } else { "need" };
-    let changes = counted(list.to_decide.len() as u32, "change", "changes");
     let first = first.clock(list.now);
-    format!(
-        "{changes} {verb} your decision, the first by {first}. What you may not approve is not listed here."
-    )
+    let need = match list.to_decide.len() {
+        1 => format!("1 change needs your decision, by {first}"),
+        count => format!("{count} changes need your decision, the first by {first}"),
+    };
+    format!("{need}. What you may not approve is not listed here.")
 }
 
 /// The actor's own changes that wait for others, or need attention.

@@ -147,20 +147,20 @@ pub(crate) fn GateMarks(cell: Cell) -> impl IntoView {
 #[component]
 pub(crate) fn GateLines(cell: Cell) -> impl IntoView {
     let Cell { held, frozen, change, .. } = cell;
-    let line = |look: Look, href: String, words: String| {
+    let line = |class: &'static str, icon: &'static str, href: String, words: String| {
         view! {
             <li>
-                <a class=format!("status items-start hover:underline {}", look.class()) href=href>
-                    {glyph(look.icon(), "mt-0.5 self-start!")}
+                <a class=format!("status items-start hover:underline {class}") href=href>
+                    {glyph(icon, "mt-0.5 self-start!")}
                     <span class="min-w-0 wrap-anywhere">{words}</span>
                 </a>
             </li>
         }
     };
-    let held = held.map(|why| line(Look::Held, routes::holds(), told("Held", &why)));
-    let frozen = frozen.map(|why| line(Look::Frozen, routes::FREEZES.into(), told("Frozen", &why)));
-    let change =
-        change.map(|it| line(Look::Progressing, routes::change(it), format!("Change {it} is in flight")));
+    let held = held.map(|why| line("s-held", "held", routes::holds(), told("Held", &why)));
+    let frozen = frozen.map(|why| line("s-frozen", "frozen", routes::FREEZES.into(), told("Frozen", &why)));
+    let change = change
+        .map(|it| line("s-progressing", "promote", routes::change(it), format!("Change {it} is in flight")));
     let is_any = held.is_some() || frozen.is_some() || change.is_some();
     is_any.then(|| view! { <ul class="mt-1.5 grid gap-1 text-small">{held} {frozen} {change}</ul> })
 }

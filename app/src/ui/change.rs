@@ -101,7 +101,7 @@ pub(crate) fn ChangeMove(row: ChangeRow) -> impl IntoView {
     let href = routes::change(row.id);
     row.apps.into_iter().next().map(|app| {
         view! {
-            <span class="whitespace-nowrap">
+            <span class="whitespace-nowrap [&_.move]:flex-nowrap">
                 <AppMove app/>
                 {(more > 0)
                     .then(|| view! { <a class="link ml-1 text-small" href=href>{format!("and {more} more")}</a> })}

@@ -29,8 +29,8 @@ fn Banner(freeze: Freeze, now: Signal<Timestamp>) -> impl IntoView {
                 <b>{is_frozen(&freeze)}</b>
                 {until}
                 ": "
-                <bdi>{visible(&freeze.reason)}</bdi>
-                " "
+                <bdi>{visible(freeze.reason.trim_end_matches('.'))}</bdi>
+                ". "
                 <span class="text-mute">"Set by " <bdi>{visible(&freeze.by)}</bdi> "."</span>
             </div>
             <a class="link" href=routes::FREEZES>"See the freeze"</a>

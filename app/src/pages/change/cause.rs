@@ -39,7 +39,8 @@ impl Told {
         let (class, title, next, link) = match row.state {
             ChangeState::AwaitingApproval => {
                 let given = detail.approvals.iter().filter(|it| it.void.is_none()).count();
-                let title = format!("It waits for approval: {given} of {} given", detail.quorum);
+                let given = format!("It waits for approval: {given} of {} given", detail.quorum);
+                let title = if row.why.is_empty() { given } else { "It waits for approval".to_owned() };
                 let may = detail.decide == Some(May::Yes);
                 let link = may.then(|| ("Decide".to_owned(), routes::approvals(row.id)));
                 let next = if may { "You may decide." } else { "Nothing is written until then." };

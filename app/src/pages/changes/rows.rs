@@ -64,11 +64,11 @@ pub(super) fn Rows(shelf: Shelf<ChangeList>) -> impl IntoView {
             <Table caption="Changes, open first, then newest first">
                 <thead>
                     <tr>
-                        <th scope="col">"What"</th>
+                        <th scope="col" class="w-full lg:w-auto">"What"</th>
                         <th scope="col" class="hidden md:table-cell">"Change"</th>
                         <th scope="col" class="hidden sm:table-cell">"To"</th>
                         <th scope="col" class="hidden lg:table-cell">"From, to"</th>
-                        <th scope="col" class="w-full">"State"</th>
+                        <th scope="col" class="lg:w-full">"State"</th>
                         <th scope="col" class="hidden xl:table-cell">"Steps"</th>
                         <th scope="col" class="hidden lg:table-cell">"Who"</th>
                         <th scope="col" class="num hidden sm:table-cell">"Began"</th>
@@ -137,6 +137,7 @@ fn Row(row: ChangeRow, now: Signal<Timestamp>) -> impl IntoView {
                         <span class="sm:hidden">", " <Age at=asked_at now/></span>
                     </span>
                 </span>
+                <span class="block text-small wrap-anywhere text-mute empty:hidden sm:hidden">{why.clone()}</span>
             </th>
             <td class="hidden md:table-cell">
                 <a class="sha" href=href aria-label=format!("Change {}", row.id)>{row.id}</a>
@@ -152,7 +153,7 @@ fn Row(row: ChangeRow, now: Signal<Timestamp>) -> impl IntoView {
                 {(!why.is_empty())
                     .then(|| {
                         view! {
-                            <span class="line-clamp-2 text-small wrap-anywhere text-mute" title=why.clone()>{why.clone()}</span>
+                            <span class="hidden text-small wrap-anywhere text-mute sm:block">{why.clone()}</span>
                         }
                     })}
             </td>

@@ -114,9 +114,9 @@ fn Form(
                 is_code=true
                 error
             />
-            <details class="facet" open=repeats>
-                <summary>
-                    <Icon name="right" class="icon-sm"/>
+            <details class="group" open=repeats>
+                <summary class="flex h-6.5 items-center gap-1.5 text-small font-medium text-soft hover:text-ink">
+                    <Icon name="right" class="icon-sm group-open:rotate-90"/>
                     "It repeats instead"
                 </summary>
                 <div class="mt-2 grid gap-3">

@@ -107,7 +107,7 @@ fn Row(
                 {repeats}
             </td>
             <td class="hidden sm:table-cell">
-                <bdi class="text-soft">{visible(&freeze.by)}</bdi>
+                <bdi class="block max-w-40 truncate text-soft" title=visible(&freeze.by)>{visible(&freeze.by)}</bdi>
             </td>
             <td class="num">{act}</td>
         </tr>

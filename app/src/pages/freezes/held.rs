@@ -81,7 +81,7 @@ pub(super) fn HoldsCard(shelf: Shelf<GateList>, release: ServerAction<ReleaseHol
 fn Row(hold: Hold, release: ServerAction<ReleaseHold>, now: Signal<Timestamp>) -> impl IntoView {
     let version = match hold.version.as_deref().map(short_revision) {
         Some(version) => view! { <span class="ver" title=hold.version.clone()>{version}</span> }.into_any(),
-        None => view! { <span class="text-mute">"not known"</span> }.into_any(),
+        None => view! { <span class="whitespace-nowrap text-mute">"not known"</span> }.into_any(),
     };
     let set_by = hold.change.map(|change| {
         view! {
@@ -115,8 +115,8 @@ fn Row(hold: Hold, release: ServerAction<ReleaseHold>, now: Signal<Timestamp>) -
             </td>
             <td>{version}</td>
             <td class="hidden sm:table-cell">
-                <bdi>{visible(&hold.owner)}</bdi>
-                <span class="block text-small text-mute">
+                <bdi class="block max-w-40 truncate" title=visible(&hold.owner)>{visible(&hold.owner)}</bdi>
+                <span class="block text-small whitespace-nowrap text-mute">
                     <Age at=hold.placed_at now suffix=" ago"/>
                 </span>
             </td>

@@ -61,10 +61,7 @@ fn Row(window: SyncWindowRow) -> impl IntoView {
         _ => ("unknown", "Not known"),
     };
     let state = state(&window);
-    let times = view! {
-        <code class="whitespace-nowrap">{window.schedule}</code>
-        {format!(", {}, {}", window.duration, if window.zone.is_empty() { "UTC" } else { &window.zone })}
-    };
+    let zone = if window.zone.is_empty() { "UTC".to_owned() } else { window.zone };
     view! {
         <tr>
             <td class="lead">
@@ -78,7 +75,11 @@ fn Row(window: SyncWindowRow) -> impl IntoView {
                 </span>
             </td>
             <td class="hidden sm:table-cell">
-                <span class="text-soft">{times}</span>
+                <span class="block whitespace-nowrap text-soft">
+                    <code>{window.schedule}</code>
+                    {format!(", {}", window.duration)}
+                </span>
+                <span class="block text-small text-mute">{zone}</span>
             </td>
             <td class="hidden lg:table-cell">
                 <span class="font-mono text-small wrap-anywhere">{window.applies_to}</span>
