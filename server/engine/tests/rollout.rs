@@ -3,8 +3,12 @@
 
 mod house;
 
-use engine::{argo::types::AppProject, fleet::index::Change, fleet::probe::Contact};
+use engine::{
+    argo::types::AppProject,
+    fleet::{index::Change, probe::Contact},
+};
 use serde_json::json;
+use uuid::Uuid;
 
 use self::house::{House, in_seconds, state};
 use crate::support::count;
@@ -258,6 +262,16 @@ async fn r20_what_a_newer_change_of_ours_wrote_takes_nothing_back() {
 }
 
 #[tokio::test]
+async fn r20_trailers_that_others_copied_make_no_commit_ours() {
+    let mut house = House::new().await;
+    let older = house.pushed("1.5.0").await;
+    let change = house.pushed("1.6.0").await;
+    let copied = house.commit_as_if("1.4.0", &older);
+    house.argo_brings(copied);
+    house.look_until("the end", async || house.stands(&change).await.state == "failed").await;
+}
+
+#[tokio::test]
 async fn r20_a_squash_of_our_commit_counts_by_its_values() {
     let mut house = House::new().await;
     let before = house.head();
@@ -355,6 +369,23 @@ async fn several_programs_make_each_step_and_each_act_once() {
         look_together().await;
     }
     assert_eq!(house.states(&change).await, ["rolling_out", "healthy", "done"]);
+}
+
+#[tokio::test]
+async fn a_sync_whose_program_died_before_it_was_written_is_asked_for_again() {
+    let mut house = House::new().await;
+    house.argo_writes("web-prod", json!({"spec": {"syncPolicy": {"automated": null}}}));
+    let change = house.pushed("1.5.0").await;
+    house.argo_compares(change.commit, "OutOfSync");
+    house.claim_sync(&change, Uuid::now_v7()).await;
+    for _ in 0..5 {
+        house.look().await;
+    }
+    assert_eq!(house.stands(&change).await.stage, "syncing", "whoever asked may still be at it");
+    assert!(house.record("sync").await.is_empty());
+    let long_ago = "0198c0de-0000-7000-8000-000000000000".parse().expect("an id");
+    house.claim_sync(&change, long_ago).await;
+    house.look_until("a sync", async || !house.object("web-prod")["operation"].is_null()).await;
 }
 
 #[tokio::test]

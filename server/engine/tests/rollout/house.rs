@@ -89,6 +89,7 @@ impl Drop for House {
 /// A change whose commit is on the branch.
 pub(crate) struct Pushed {
     pub(crate) id: i64,
+    token: Uuid,
     pub(crate) commit: Oid,
 }
 
@@ -176,6 +177,11 @@ impl House {
         self.commit_on(parent, tag, message)
     }
 
+    /// Somebody writes another version, with the trailers of a change of ours that they copied.
+    pub(crate) fn commit_as_if(&self, tag: &str, change: &Pushed) -> Oid {
+        self.commit(tag, &message(change.token))
+    }
+
     /// The branch is at a commit with this parent afterwards, whatever it was at before.
     pub(crate) fn commit_on(&self, parent: Option<Oid>, tag: &str, message: &str) -> Oid {
         let git = &self.remote;
@@ -208,15 +214,7 @@ impl House {
         has_application: bool,
     ) -> Pushed {
         let token = Uuid::new_v4();
-        let trailers = Trailers {
-            change: token.to_string(),
-            act: Act::Promote,
-            apps: vec!["apps/web".into()],
-            from: "staging".into(),
-            to: "prod".into(),
-            ..Trailers::default()
-        };
-        let commit = self.commit(tag, &trailers.message("Promote web to prod", None));
+        let commit = self.commit(tag, &message(token));
         let reader = json!({"control_plane": "lab", "project": "shop"});
         let id: i64 = sqlx::query_scalar(
             "INSERT INTO changes (token, kind, state, title, plan_hash, ask, plan, touched, findings, source, environment,
@@ -252,7 +250,7 @@ impl House {
         if has_application {
             self.add_application(id).await;
         }
-        Pushed { id, commit }
+        Pushed { id, token, commit }
     }
 
     async fn add_application(&self, change: i64) {
@@ -264,6 +262,16 @@ impl House {
         .execute(self.db.pool())
         .await
         .expect("an Application");
+    }
+
+    /// Somebody asked for the sync of a change, under this id in the record.
+    pub(crate) async fn claim_sync(&self, change: &Pushed, id: Uuid) {
+        sqlx::query("UPDATE change_applications SET sync = $2 WHERE change = $1")
+            .bind(change.id)
+            .bind(id)
+            .execute(self.db.pool())
+            .await
+            .expect("a claim");
     }
 
     fn app_key(&self) -> String {
@@ -440,6 +448,20 @@ impl House {
             sqlx::query(sql).bind(change.id).bind(f64::from(seconds)).execute(self.db.pool()).await.expect(sql);
         }
     }
+}
+
+/// The message of a commit of ours.
+fn message(token: Uuid) -> String {
+    let trailers = Trailers {
+        change: "43".into(),
+        token: token.to_string(),
+        act: Act::Promote,
+        apps: vec!["apps/web".into()],
+        from: "staging".into(),
+        to: "prod".into(),
+        ..Trailers::default()
+    };
+    trailers.message("Promote web to prod", None)
 }
 
 /// `status.operationState` of a sync to a commit.

@@ -288,11 +288,11 @@ impl Follower {
     async fn taken(&self, change: &Change, seen: &Seen<'_>) -> Result<Option<Taken>> {
         let Some(by) = &seen.compared.taken_by else { return Ok(None) };
         let of_ours = match by.token {
-            Some(token) => rows::change_with(&self.operator.db, token).await?,
+            Some(token) => rows::change_with(&self.operator.db, token, &by.id).await?,
             None => None,
         };
         let of_ours = of_ours.filter(|it| *it != change.standing.id);
-        Ok(Some(Taken { commit: Some(by.commit.clone()), change: of_ours }))
+        Ok(Some(Taken { commit: Some(by.words.clone()), change: of_ours }))
     }
 
     /// What became of the sync that was asked for.

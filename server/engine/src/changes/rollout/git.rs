@@ -48,8 +48,9 @@ pub(super) struct Said {
 /// The commit that took back what a change wrote.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct TakenBy {
+    pub(super) id: String,
     /// E.g. `abc1234 by erin (Revert)`.
-    pub(super) commit: String,
+    pub(super) words: String,
     /// By which it is known as a commit of ours, where there is such a change.
     pub(super) token: Option<Uuid>,
 }
@@ -219,9 +220,9 @@ impl TakenBy {
     fn of(commit: &git2::Commit<'_>) -> Self {
         let facts = crate::git::mirror::CommitFacts::of(commit);
         let message = String::from_utf8_lossy(commit.message_bytes());
-        let token = Trailers::parse(&message).and_then(|it| it.change.parse().ok());
+        let token = Trailers::parse(&message).and_then(|it| it.token.parse().ok());
         let id = facts.id.to_string();
-        Self { commit: format!("{} by {} ({})", short(&id), facts.author, facts.subject), token }
+        Self { words: format!("{} by {} ({})", short(&id), facts.author, facts.subject), id, token }
     }
 }
 

@@ -363,10 +363,12 @@ pub(super) async fn write_soaked(db: &Db, change: &Change) -> Result<()> {
     Ok(())
 }
 
-/// Returns the change of ours that writes this token into its commit.
-pub(super) async fn change_with(db: &Db, token: Uuid) -> Result<Option<i64>> {
-    sqlx::query_scalar("SELECT id FROM changes WHERE token = $1")
+/// Returns the change of ours that a commit with this token is of. Anybody may copy a token that was pushed, so the commit
+/// counts as well, once it is known.
+pub(super) async fn change_with(db: &Db, token: Uuid, commit: &str) -> Result<Option<i64>> {
+    sqlx::query_scalar("SELECT id FROM changes WHERE token = $1 AND (commit IS NULL OR commit = $2)")
         .bind(token)
+        .bind(commit)
         .fetch_optional(db.pool())
         .await
         .map_err(failed(READ))

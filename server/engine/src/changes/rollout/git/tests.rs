@@ -89,7 +89,7 @@ fn r20_a_descendant_counts_as_long_as_it_holds_our_values() {
     let said = house.say_at(last, last);
     assert_eq!(said.git, Git::After { holds: false });
     let by = said.taken_by.expect("the commit that did it");
-    assert_eq!(by.commit, format!("{} by erin (Revert)", &reverted.to_string()[..7]));
+    assert_eq!(by.words, format!("{} by erin (Revert)", &reverted.to_string()[..7]));
     assert_eq!(by.token, None);
 }
 
@@ -98,7 +98,8 @@ fn r20_a_descendant_of_ours_is_known_by_its_token() {
     let house = House::new();
     let token = Uuid::new_v4();
     let trailers = Trailers {
-        change: token.to_string(),
+        change: "43".into(),
+        token: token.to_string(),
         act: Act::Rollback,
         apps: vec!["apps/web".into()],
         from: "0123456789".into(),
