@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// `git` as a replica has it: what the file beside it says comes first, with the name of the call in `$call`. A script
 /// that is written while others start programs may be found busy, so that this one is written once.
 const GIT: &str = r#"#!/bin/sh
-for word in "$@"; do case $word in push | fetch) call=$word ;; esac; done
+for word in "$@"; do case $word in push | fetch | ls-remote) call=$word ;; esac; done
 here=${0%/*}
 first() { [ "$call" = "$1" ] && mkdir "$here/was-$1-$2" 2>/dev/null; }
 case $call in push | fetch | ls-remote) [ ! -e "$0.does" ] || . "$0.does" ;; esac
