@@ -1,5 +1,7 @@
 //! Freezes and holds. The arguments of what is posted are flat, so that plain forms can send them.
 
+#![allow(clippy::too_many_arguments, reason = "a form sends them side by side")]
+
 use leptos::{prelude::*, server_fn::codec::GetUrl};
 use model::{
     AppResult,
@@ -17,7 +19,6 @@ pub async fn list_gates() -> AppResult<GateList> {
 }
 
 /// Makes a freeze, then leads to the page of freezes, away from what was typed.
-#[expect(clippy::too_many_arguments, reason = "a form sends them side by side")]
 #[server(prefix = "/fn", endpoint = "create_freeze")]
 pub async fn create_freeze(
     #[server(default)] environment: String,

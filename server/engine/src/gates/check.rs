@@ -174,6 +174,7 @@ fn freeze(input: &GateInput<'_>, is_rollback: bool) -> Gate {
         (true, true) => gate(true, "a rollback passes freezes".into()),
         (false, true) => gate(true, format!("a rollback passes freezes, so this one, too: {now}")),
         (false, false) => gate(false, now),
+        (true, false) if input.apps.is_empty() => gate(true, "nothing moves".into()),
         (true, false) => {
             let to_come = input
                 .apps
@@ -213,6 +214,7 @@ fn hold(input: &GateInput<'_>, is_rollback: bool) -> Gate {
         })
         .collect();
     let why = match (held.is_empty(), is_rollback) {
+        (true, _) if input.apps.is_empty() => "nothing moves".to_owned(),
         (true, _) => format!("none on {} in {}", input.names(), input.to),
         (false, false) => held.join("; "),
         (false, true) => format!("a rollback passes holds, so this one, too: {}", held.join("; ")),

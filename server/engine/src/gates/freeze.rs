@@ -16,7 +16,7 @@ use super::{
     words::{clock, length},
 };
 use crate::{
-    Error, Result,
+    Result,
     access::{Object, Verb, rights::Rights},
     audit::{self, Intent},
     db::{Moment, failed},
@@ -311,7 +311,6 @@ async fn insert(
     .fetch_optional(connection)
     .await
     .map_err(failed(MAKE))
-    .map_err(Error::from)
 }
 
 fn read_times(request: &CreateFreeze, now: Timestamp) -> AppResult<(Times, Vec<String>)> {

@@ -236,7 +236,7 @@ impl Releases {
         let mut watch = Watch::of(self.series.iter().map(|it| it.watched.as_slice()));
         let chronicle = Arc::make_mut(&mut self.chronicle);
         watch.follow(repository, history, (&mut self.series, chronicle), |series, entry| {
-            series.push(entry, most)
+            series.push(entry, most);
         })
     }
 }
