@@ -200,9 +200,12 @@ fn contents_that_decide_nothing_leave_what_was_found() {
 const QA: (&str, &str) = ("apps/web/overlays/qa/kustomization.yaml", "a: 1\n");
 const RULES: &str = ".quarterdeck.toml";
 
+/// What somebody commits, by its name.
+type Named = (&'static str, fn(&Bare) -> Oid);
+
 #[test]
 fn what_decides_is_looked_at_again() {
-    let changes: [(&str, fn(&Bare) -> Oid); 8] = [
+    let changes: [Named; 8] = [
         ("a new file", |it| it.commit(&[QA])),
         ("a file that went", |it| it.commit_modes(&[], &[WEB_PROD])),
         ("a link", |it| it.commit_modes(&[(WEB_DEV, b"/etc/passwd", FileMode::Link)], &[])),

@@ -258,7 +258,8 @@ impl House {
             expected.push(self.token_of(*change).await);
         }
         let mut there = self.remote.tokens();
-        (expected.sort(), there.sort());
+        expected.sort();
+        there.sort();
         assert_eq!(there, expected, "the tokens on the branch are those of {changes:?}");
     }
 
