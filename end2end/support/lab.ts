@@ -36,6 +36,13 @@ export const becomes = (name: string, sync: string, health: string, seconds = 60
     return status?.sync?.status === sync && status.health?.status === health;
   }, seconds);
 
+/** Waits until an Application runs a commit, Healthy. */
+export const runs = (name: string, revision: string, seconds = 60) =>
+  until(`${name} at ${revision}`, async () => {
+    const { status } = await application(name);
+    return status?.sync?.status === 'Synced' && status.sync.revision === revision && status.health?.status === 'Healthy';
+  }, seconds);
+
 /** Asks Argo CD to look at Git again. */
 export const refresh = (name: string) =>
   kubectl('mgmt', '-n', 'argocd', 'annotate', '--overwrite', 'application', name, 'argocd.argoproj.io/refresh=normal');

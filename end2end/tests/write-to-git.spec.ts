@@ -4,7 +4,7 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { besideURL, personOf, test } from '../support/beside.ts';
-import { becomes, release } from '../support/lab.ts';
+import { becomes, release, runs } from '../support/lab.ts';
 import { expect } from '../support/pages.ts';
 
 test.use({
@@ -134,8 +134,7 @@ test('different apps at once are two changes; the same app at once is one', asyn
   expect(first).not.toBe(second);
   await Promise.all([ends(bob, 'Done'), ends(alice, 'Done')]);
 
-  await release('api', 'dev', '2.2.0');
-  await becomes('api-dev', 'Synced', 'Healthy');
+  await runs('api-dev', await release('api', 'dev', '2.2.0'));
   await plan(bob, ['api'], 'dev', 'staging');
   await alice.goto(bob.url());
   const [one, other] = await Promise.all([
