@@ -18,6 +18,9 @@ export const pages = [
 export const stillPages = [
   { name: 'audit', path: '/audit', heading: 'Audit' },
   { name: 'permissions', path: '/permissions?resource=applications&action=sync&object=web-app-prod', heading: 'Permissions' },
+  { name: 'changes', path: '/changes', heading: 'Changes' },
+  { name: 'waiting', path: '/waiting', heading: 'Waiting for you' },
+  { name: 'freezes', path: '/freezes', heading: 'Freezes and holds' },
   { name: 'repositories', path: '/repositories', heading: 'Repositories' },
   { name: 'plan a promotion', path: '/plans?apps=web-app&from=dev&to=staging', heading: 'Plan a promotion' },
   { name: 'roll back', path: '/apps/web-app/staging/rollback', heading: 'Roll back web-app in staging' },
