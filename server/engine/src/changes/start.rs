@@ -240,11 +240,13 @@ impl Changes {
         kind: PlanKind,
     ) -> Result<()> {
         let [app] = draft.apps.as_slice() else { return Ok(()) };
-        let older: Vec<i64> = sqlx::query_scalar(
-            "SELECT c.id FROM changes AS c JOIN change_apps AS a ON a.change = c.id
+        // Locked as it is read: one that the writer takes from the queue in this moment is being pushed, and stays.
+        let older: Vec<(i64, i64, String)> = sqlx::query_as(
+            "SELECT c.id, c.version, c.state FROM changes AS c JOIN change_apps AS a ON a.change = c.id
              WHERE c.ended_at IS NULL AND c.state IN ('awaiting_approval', 'waiting', 'queued') AND c.id <> $1
                  AND c.environment = $2 AND a.app_key = $3 AND (c.kind <> 'rollback' OR $4)
-                 AND (SELECT count(*) FROM change_apps WHERE change = c.id) = 1",
+                 AND (SELECT count(*) FROM change_apps WHERE change = c.id) = 1
+             ORDER BY c.id FOR UPDATE OF c",
         )
         .bind(standing.id)
         .bind(&draft.environment)
@@ -253,9 +255,9 @@ impl Changes {
         .fetch_all(&mut *tx)
         .await
         .map_err(failed("read changes"))?;
-        for id in older {
-            let why = format!("change {} took its place", standing.id);
-            superseded(tx, id, standing.id, &why).await?;
+        for (id, version, state) in older {
+            let state = ChangeState::parse(&state).unwrap_or(ChangeState::Queued);
+            give_way(tx, Standing { id, version, state }, standing.id).await?;
         }
         Ok(())
     }
@@ -265,28 +267,15 @@ impl Changes {
     }
 }
 
-/// Ends a change in favour of another one, where it is still to be ended.
-pub(super) async fn superseded(
-    connection: &mut sqlx::PgConnection,
-    id: i64,
-    by: i64,
-    why: &str,
-) -> Result<()> {
-    let row: Option<(i64, String)> =
-        sqlx::query_as("SELECT version, state FROM changes WHERE id = $1 AND ended_at IS NULL FOR UPDATE")
-            .bind(id)
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(failed("read a change"))?;
-    let Some((version, state)) = row else { return Ok(()) };
-    let state = ChangeState::parse(&state).unwrap_or(ChangeState::Queued);
-    let standing = Standing { id, version, state };
-    let text = format!("Change {by} took its place.");
-    let step = NewStep { why, who: "", text: &text };
-    store::step_in(connection, standing, ChangeState::Superseded, step).await?;
+/// Ends a change, whose row is locked, in favour of another one.
+async fn give_way(connection: &mut sqlx::PgConnection, older: Standing, newer: i64) -> Result<()> {
+    let (why, text) =
+        (format!("change {newer} took its place"), format!("Change {newer} took its place."));
+    let step = NewStep { why: &why, who: "", text: &text };
+    store::step_in(connection, older, ChangeState::Superseded, step).await?;
     sqlx::query("UPDATE changes SET by_change = $2 WHERE id = $1")
-        .bind(id)
-        .bind(by)
+        .bind(older.id)
+        .bind(newer)
         .execute(connection)
         .await
         .map_err(failed("write a change"))?;

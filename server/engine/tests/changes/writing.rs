@@ -288,6 +288,36 @@ async fn r19_the_newest_wins_over_what_is_not_committed() {
 }
 
 #[tokio::test]
+async fn r19_what_the_writer_takes_in_the_same_moment_is_not_superseded() {
+    let house = House::new().await;
+    let older = house.promote(&["web"], "dev", "staging").await;
+    house.release("web", "1.7.0");
+    let newer = house.plan(&["web"], "dev", "staging").await;
+    // The writer's transaction, which is not yet to be seen when the newer one is asked for.
+    let mut writer = house.db.pool().begin().await.expect("begins");
+    let taken = "UPDATE changes SET state = 'committing', version = version + 1 WHERE id = $1";
+    sqlx::query(taken).bind(i64::try_from(older).expect("is small")).execute(&mut *writer).await.expect("takes");
+    let committed = async {
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while count(&house.db, waits).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        writer.commit().await.expect("commits");
+    };
+    let actor = admin();
+    let (started, ()) = tokio::join!(house.start(&actor, &newer), committed);
+    let newer = started.expect("starts").change;
+    assert_eq!(house.detail(older).await.row.state, ChangeState::Committing);
+    let _write = house.replica.write();
+    house.until_pushed(older).await;
+    // What it was planned against is not there any more: a person looks.
+    let ended = house.until(newer, &[ChangeState::Failed]).await;
+    assert!(ended.row.why.contains("Plan it again"), "{}", ended.row.why);
+    house.has_once(&[older]).await;
+    house.end().await;
+}
+
+#[tokio::test]
 async fn r19_a_train_is_not_taken_apart_by_a_change_of_one_of_its_apps() {
     let house = House::with(|setup| setup.environments[1].approvals = 1).await;
     let train = house.promote(&["web", "api"], "dev", "staging").await;
