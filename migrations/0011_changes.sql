@@ -48,6 +48,8 @@ CREATE TABLE changes (
     -- As the gates stood when it was committed.
     gates         jsonb,
     tries         integer NOT NULL DEFAULT 0,
+    -- When its last push began; none once the remote said that it did not take it.
+    push_began_at timestamptz,
 
     asked_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
     since         timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -95,6 +97,10 @@ CREATE TABLE change_applications (
     namespace     text NOT NULL,
     name          text NOT NULL,
     cluster       text NOT NULL,
+    -- The project of the Application: those of one app may be in several.
+    project       text NOT NULL,
+    -- Not there when the change was asked for: only how it would be called.
+    is_guess      boolean NOT NULL DEFAULT false,
     stage         text NOT NULL DEFAULT 'committed'
                       CHECK (stage IN ('committed', 'seen', 'syncing', 'synced', 'healthy', 'soaked')),
     why           text NOT NULL DEFAULT '',
@@ -227,4 +233,6 @@ GRANT SELECT, INSERT, UPDATE ON changes, change_apps, change_applications, appro
     TO quarterdeck_program;
 GRANT SELECT, INSERT, DELETE ON change_files TO quarterdeck_program;
 GRANT SELECT, INSERT ON change_steps TO quarterdeck_program;
+-- A plan that is computed again keeps its hash, and may be rendered where it could not be before.
+GRANT UPDATE (touched, rendered) ON plans TO quarterdeck_program;
 GRANT SELECT ON change_moves TO quarterdeck_program;

@@ -36,7 +36,8 @@ export async function signIn(page: Page, password = admin.password) {
   await page.getByLabel('User').fill(admin.name);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await expect(page).toHaveURL('/');
+  // Also called before the settings of the suite are known, of a program that has just started.
+  await expect(page).toHaveURL('/', { timeout: 20_000 });
 }
 
 /** Opens a page that shows nothing that changes. */

@@ -5,7 +5,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import { besideURL, personOf, test } from '../support/beside.ts';
 import { becomes, release, runs } from '../support/lab.ts';
-import { expect } from '../support/pages.ts';
+import { expect, open } from '../support/pages.ts';
 
 test.use({
   storageState: { cookies: [], origins: [] },
@@ -37,6 +37,7 @@ async function plan(page: Page, apps: string[], from: string, to: string) {
 async function carryOut(page: Page, button: string | RegExp, { reason = '', environment = '' } = {}) {
   if (reason) await page.getByLabel(/^Reason, for the record/).fill(reason);
   if (environment) await page.getByLabel(new RegExp(`^Type ${environment}`)).fill(environment);
+  await expect(page.getByRole('button', { name: button })).toBeVisible();
   const unrendered = page.getByRole('checkbox', { name: /go on/i });
   if (await unrendered.isVisible()) await unrendered.check();
   await page.getByRole('button', { name: button }).click();
@@ -99,11 +100,12 @@ test('a bad version is rolled back by a click, and the next train sees the hold'
   await release('catalog', 'staging', 'crash-3.9.0');
   const bob = await personOf(browser, 'bob');
   await becomes('catalog-staging', 'Synced', 'Degraded', 90);
-  // Three clicks from the App page: Roll back, the state, the button.
-  await bob.goto('/apps/catalog');
-  await bob.getByRole('link', { name: /^Roll back/ }).nth(1).click();
-  await expect(bob).toHaveURL('/apps/catalog/staging/rollback');
-  await bob.getByRole('region', { name: '1. Choose a revision' }).getByRole('link', { name: /3\.8\.0/ }).first().click();
+  // Three clicks from the matrix to any earlier state: the cell's button, the state, the button that does it.
+  await open(bob, '/matrix');
+  await bob.getByRole('link', { name: /crash-3\.9\.0/ }).hover();
+  await bob.getByRole('button', { name: 'More of catalog in staging' }).click();
+  await bob.getByRole('region', { name: 'Earlier states' }).getByRole('link', { name: /3\.8\.0/ }).first().click();
+  await expect(bob).toHaveURL(/\/apps\/catalog\/staging\/rollback\?to=/);
   await bob.getByLabel(/^Reason, for the record/).fill('Pods crash');
   await carryOut(bob, /^Roll back catalog to 3\.8\.0 in staging/);
   await ends(bob, 'Done');

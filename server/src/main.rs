@@ -14,7 +14,7 @@ use server::{
         freeze::Freeze,
         hold::Hold,
         lint::Lint,
-        plan,
+        plan, print,
         promote::Promote,
         rbac,
         rollback::Rollback,
@@ -94,7 +94,7 @@ fn main() -> ExitCode {
     };
     run_command(cli.command).unwrap_or_else(|error| {
         // The log may not have started, and an operator reads this first.
-        let _ = writeln!(std::io::stderr(), "quarterdeck: {error:#}");
+        let _ = writeln!(std::io::stderr(), "quarterdeck: {}", print::safe_lines(&format!("{error:#}")));
         ExitCode::FAILURE
     })
 }

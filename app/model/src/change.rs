@@ -344,7 +344,7 @@ pub struct ChangeDetail {
     pub soak_seconds: u32,
     /// Whether the actor may approve or decline it now; a sentence says why not. None where nothing is to be decided.
     pub decide: Option<May>,
-    /// Whether it can be cancelled by the actor. None where it cannot be by anybody.
+    /// Whether the actor may cancel it, or, where it needs attention, end it as it is. None where nobody can.
     pub cancel: Option<May>,
     /// Whether the actor may take it back. None where there is nothing to take back.
     pub undo: Option<May>,

@@ -231,8 +231,10 @@ pub struct PlanDetail {
     pub asked_at: Timestamp,
     pub standing: Standing,
     pub touched: Touched,
-    /// One for each Application that is touched.
+    /// One for each Application that is touched and that the actor may see.
     pub rendered: Vec<RenderedApplication>,
+    /// How many of the others could not be rendered.
+    pub unseen_unrendered: u32,
     /// Why the actor may not carry it out: the missing right, short; none where they may.
     pub denied: Option<String>,
     /// What a change of it would have to pass, as it stands now.

@@ -3,6 +3,7 @@
 //! Each cell is a link, and the whole table a form that plans promotions; keys and popovers are a layer on top.
 
 mod board;
+mod earlier;
 mod filters;
 mod head;
 mod keys;

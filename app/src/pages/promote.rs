@@ -294,7 +294,7 @@ fn Apps(
                 </thead>
                 {groups.into_iter().collect_view()}
             </Table>
-            <Unlisted apps=unlisted/>
+            <Unlisted apps=unlisted ticked/>
             {(total > shown)
                 .then(|| {
                     view! {
@@ -317,16 +317,31 @@ fn Apps(
     })
 }
 
+/// Counts an app in or out as its box is ticked.
+fn tick(slug: String, ticked: RwSignal<BTreeSet<String>>) -> impl Fn(leptos::ev::Event) + 'static {
+    move |event| {
+        let slug = slug.clone();
+        ticked.update(|it| {
+            if event_target_checked(&event) {
+                it.insert(slug)
+            } else {
+                it.remove(&slug)
+            };
+        });
+    }
+}
+
 /// The apps of the URL that the list does not show; they are planned all the same.
 #[component]
-fn Unlisted(apps: Vec<String>) -> impl IntoView {
+fn Unlisted(apps: Vec<String>, ticked: RwSignal<BTreeSet<String>>) -> impl IntoView {
     (!apps.is_empty()).then(|| {
         let boxes = apps
             .into_iter()
             .map(|slug| {
+                let tick = tick(slug.clone(), ticked);
                 view! {
                     <label class="flex items-center gap-2">
-                        <input type="checkbox" class="check" name="apps[]" value=slug.clone() checked=true/>
+                        <input type="checkbox" class="check" name="apps[]" value=slug.clone() checked=true on:change=tick/>
                         <span class="wrap-anywhere">{slug}</span>
                     </label>
                 }
@@ -363,19 +378,7 @@ fn Row(candidate: Candidate, ticked: RwSignal<BTreeSet<String>>) -> impl IntoVie
     let Candidate { row, source, target, lag, is_even } = candidate;
     let slug = row.slug.clone();
     let is_ticked = ticked.with_untracked(|it| it.contains(&slug));
-    let tick = {
-        let slug = slug.clone();
-        move |event| {
-            let slug = slug.clone();
-            ticked.update(|it| {
-                if event_target_checked(&event) {
-                    it.insert(slug)
-                } else {
-                    it.remove(&slug)
-                };
-            });
-        }
-    };
+    let tick = tick(slug.clone(), ticked);
     let state = source.state;
     view! {
         <tr>

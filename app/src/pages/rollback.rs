@@ -17,6 +17,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+pub(super) use self::states::how_it_went;
 use self::{
     meaning::Meaning,
     states::{States, last_good},

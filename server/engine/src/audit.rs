@@ -19,7 +19,8 @@ pub mod verify;
 use std::{fmt, str::FromStr};
 
 use model::{Actor, Timestamp, actor::ActorKind};
-use serde_json::Value;
+use serde::Serialize;
+use serde_json::{Value, json};
 use sqlx::{FromRow, PgConnection, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
@@ -51,6 +52,24 @@ pub struct Intent {
     pub environment: Option<String>,
     /// What else matters: options, the patch, the names of resources. Never a secret.
     pub details: Value,
+}
+
+/// Returns what somebody asked for, as details of what was refused: each text cut and without control characters, for
+/// anybody may send anything, and nothing of the record is ever deleted.
+pub fn asked(request: &impl Serialize) -> Value {
+    /// In characters.
+    const LONGEST: usize = 300;
+    fn cut(value: &mut Value) {
+        match value {
+            Value::String(text) => *text = text.chars().filter(|c| !c.is_control()).take(LONGEST).collect(),
+            Value::Array(list) => list.iter_mut().for_each(cut),
+            Value::Object(map) => map.values_mut().for_each(cut),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    let mut asked = serde_json::to_value(request).unwrap_or_default();
+    cut(&mut asked);
+    json!({"asked": asked})
 }
 
 /// What an act belongs to, as far as it is known.

@@ -19,12 +19,12 @@ mod writer;
 
 use std::{sync::Arc, time::Duration};
 
-use model::{Actor, AppError, AppResult, application::ApplicationId, change::ChangeState};
+use model::{Actor, AppError, AppResult, change::ChangeState};
 use secrecy::SecretString;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use self::store::Stored;
+use self::store::{Stored, StoredApplication};
 pub(crate) use self::store::{Reader, of_plan, system};
 pub use self::writer::Writing;
 use crate::{
@@ -131,28 +131,33 @@ impl Changes {
 
     fn may_see(&self, snapshot: &Snapshot, actor: &Actor, change: &Stored) -> bool {
         !change.applications.is_empty()
-            && objects(snapshot, change).all(|object| snapshot.rights.allows(actor, Verb::Get, &object))
+            && objects(snapshot, Verb::Get, change).all(|it| snapshot.rights.allows(actor, Verb::Get, &it))
     }
 }
 
 /// The Applications of a change as rights know them, by what was stored of them.
 pub(crate) fn objects<'a>(
     snapshot: &'a Snapshot,
+    verb: Verb,
     change: &'a Stored,
 ) -> impl Iterator<Item = Object<'a>> + 'a {
     change.applications.iter().filter_map(move |application| {
         let app = change.apps.get(application.position)?;
-        Some(object(snapshot, &application.id, &app.project, &change.environment, &app.app))
+        Some(object(snapshot, verb, application, (&change.environment, &app.app)))
     })
 }
 
-pub(crate) fn object<'a>(
+/// An Application of an app in an environment, as rights know it for a verb.
+fn object<'a>(
     snapshot: &'a Snapshot,
-    id: &'a ApplicationId,
-    project: &'a str,
-    environment: &'a str,
-    app: &'a str,
+    verb: Verb,
+    application: &'a StoredApplication,
+    (environment, app): (&'a str, &'a str),
 ) -> Object<'a> {
+    let StoredApplication { id, project, .. } = application;
+    if application.is_guess && verb.writes_to_git() {
+        return Object::Absent { control_plane: &id.control_plane, project, environment, app };
+    }
     let home = snapshot.planes.get(&id.control_plane).map(|plane| plane.namespace.as_str());
     Object::Application { id, project, environment: Some(environment), app, home: home.unwrap_or_default() }
 }
@@ -170,7 +175,7 @@ pub(crate) fn repository_of(snapshot: &Snapshot, reader: &Reader, followed: &Fol
 
 /// Checks that an actor may do something on all Applications of a change.
 pub(super) fn authorize(snapshot: &Snapshot, actor: &Actor, verb: Verb, change: &Stored) -> AppResult<()> {
-    objects(snapshot, change).try_for_each(|object| snapshot.rights.authorize(actor, verb, &object))
+    objects(snapshot, verb, change).try_for_each(|object| snapshot.rights.authorize(actor, verb, &object))
 }
 
 /// What is about to be done with a change, for the record.

@@ -35,7 +35,7 @@ use crate::{
     },
 };
 
-pub use book::{Freeze, GateBook, Hold, OpenChange};
+pub use book::{Freeze, GateBook, Hold, OpenChange, Own};
 pub use broken::{HoldWatch, watch_holds};
 pub use check::{Approvals, GateApp, GateInput, gates};
 pub use freeze::NewFreeze;

@@ -23,6 +23,7 @@ use model::{
     },
     status::Environment,
 };
+use sha2::{Digest as _, Sha256};
 
 pub use self::reach::Reached;
 pub use store::prune;
@@ -45,12 +46,11 @@ use crate::{
         detail::Details,
         index::{Index, Row, Snapshot},
     },
-    gates::{Approvals, GateBook, Gates},
+    gates::{Approvals, GateBook, Gates, Own},
     git::{
         self,
-        mirror::{MirrorError, MirrorPath},
+        mirror::{MirrorError, MirrorPath, shown},
         plan::{self, AppAsk, History, PlanError, Planned, Promotion, Recalled, RollbackAsk, UndoAsk},
-        remote,
         tree::{Tree, TreeError},
     },
     render::Renderer,
@@ -89,7 +89,7 @@ impl Planner {
     /// # Errors
     /// What is not there for this actor, what cannot be planned, and a repository that cannot be read.
     pub async fn preview(&self, actor: &Actor, ask: AskPlan) -> Result<PlanDetail> {
-        let kept = self.make(actor, ask).await?;
+        let kept = self.make(actor, &ask).await?;
         Ok(self.detail(actor, kept, Standing::Valid))
     }
 
@@ -98,7 +98,7 @@ impl Planner {
     /// # Errors
     /// As [`Planner::preview`].
     pub async fn make_and_keep(&self, actor: &Actor, ask: AskPlan) -> Result<PlanDetail> {
-        let made = self.make(actor, ask).await?;
+        let made = self.make(actor, &ask).await?;
         store::keep(&self.db, actor, &made).await?;
         let kept = store::find(&self.db, &made.plan.hash).await?.unwrap_or(made);
         self.with_change(self.detail(actor, kept, Standing::Valid)).await
@@ -136,7 +136,7 @@ impl Planner {
             overwrite: only,
         };
         // Whatever is in the way of a promotion is in nobody's way to compare.
-        let made = self.plan(actor, &AskPlan::Promote(ask), &GateBook::default(), None).await?;
+        let made = self.plan(actor, &AskPlan::Promote(ask), &GateBook::default(), Own::None).await?;
         let Plan { rows, commit, .. } = made.planned.plan;
         let row = rows.into_iter().next().ok_or_else(|| Error::Bug("a plan without its app".into()))?;
         match row.outcome {
@@ -147,6 +147,9 @@ impl Planner {
 
     async fn kept(&self, actor: &Actor, hash: &str) -> Result<Kept> {
         let absent = || Error::Answer(AppError::NotFound { what: format!("Plan {hash:.12}") });
+        if !is_hash(hash) {
+            return Err(absent());
+        }
         let kept = store::find(&self.db, hash).await?.ok_or_else(absent)?;
         // Whoever may not see all of its apps learns of none: a plan is one whole.
         let seen = self.index.load().seen_by(actor);
@@ -163,15 +166,15 @@ impl Planner {
     }
 
     /// Computes a plan, and what the fleet adds to it.
-    async fn make(&self, actor: &Actor, ask: AskPlan) -> Result<Kept> {
-        let mut made = self.plan(actor, &ask, &self.gates.book(), None).await?;
+    async fn make(&self, actor: &Actor, ask: &AskPlan) -> Result<Kept> {
+        let mut made = self.plan(actor, ask, &self.gates.book(), Own::None).await?;
         let snapshot = self.index.load();
         let reached = reach::reached(&snapshot, &made).await?;
         let specs = rendered::read_specs(self, &reached).await;
         rendered::warn_of_overrides(&mut made, &reached, &specs);
         let rendered = rendered::render(self, &snapshot, &made, &reached, &specs).await;
         Ok(Kept {
-            ask,
+            ask: made.asked.ask,
             plan: made.planned.plan,
             reached,
             rendered,
@@ -180,8 +183,8 @@ impl Planner {
         })
     }
 
-    /// Computes what the repository says. `own` is the plan whose own change is in nobody's way.
-    async fn plan(&self, actor: &Actor, ask: &AskPlan, book: &GateBook, own: Option<&str>) -> Result<Made> {
+    /// Computes what the repository says. `own` is in nobody's way.
+    async fn plan(&self, actor: &Actor, ask: &AskPlan, book: &GateBook, own: Own<'_>) -> Result<Made> {
         let asked = self.asked(actor, ask, book, own).await?;
         let (mirror, head, late) = self.newest(&asked.lead, asked.commits()).await?;
         let mut made = self.plan_at(asked, mirror, head).await?;
@@ -190,13 +193,13 @@ impl Planner {
     }
 
     /// Finds what is asked for in the fleet.
-    async fn asked(&self, actor: &Actor, ask: &AskPlan, book: &GateBook, own: Option<&str>) -> Result<Asked> {
+    async fn asked(&self, actor: &Actor, ask: &AskPlan, book: &GateBook, own: Own<'_>) -> Result<Asked> {
         let seen = self.index.load().seen_by(actor);
         let written = match ask {
             AskPlan::Undo(it) => written::find(&self.db, it.change).await?,
             AskPlan::Promote(_) | AskPlan::Rollback(_) => None,
         };
-        let in_the_way = fleet::InTheWay { book, plan: own, now: now() };
+        let in_the_way = fleet::InTheWay { book, own, now: now() };
         Ok(fleet::ask(&seen, self.repositories.order(), ask, written.as_ref(), in_the_way)?)
     }
 
@@ -206,7 +209,8 @@ impl Planner {
         let (at, question, repositories) = (mirror.clone(), asked.clone(), self.repositories.clone());
         let work = move || plan_in(&at, head, &repositories, &question, &ours);
         let mut planned = blocking(work).await??;
-        planned.plan.repository = Some(remote::shown(&asked.lead.repo_url));
+        planned.plan.repository = Some(shown(&asked.lead.repo_url));
+        planned.plan.hash = hash_in(&asked.lead, &planned.plan.hash);
         planned.plan.warnings.extend(asked.warnings.iter().cloned());
         Ok(Made { asked, planned, mirror, head })
     }
@@ -234,7 +238,7 @@ impl Planner {
 
     /// Tells whether a kept plan still holds, by computing it again.
     async fn standing(&self, actor: &Actor, kept: &Kept) -> Standing {
-        match self.plan(actor, &kept.ask, &self.gates.book(), Some(&kept.plan.hash)).await {
+        match self.plan(actor, &kept.ask, &self.gates.book(), Own::Plan(&kept.plan.hash)).await {
             Ok(made) if made.planned.plan.hash == kept.plan.hash => Standing::Valid,
             Ok(made) => Standing::Stale { why: why_stale(&kept.plan, &made.planned.plan) },
             Err(error) => Standing::NotKnown { why: error.into_answer(actor).to_string() },
@@ -257,7 +261,7 @@ impl Planner {
         plan.rows.iter().all(|row| {
             let slug = row.slug.as_deref().unwrap_or(&row.app);
             match ask {
-                AskPlan::Promote(it) => is_there(slug, &it.from),
+                AskPlan::Promote(it) => is_there(slug, &it.from) && !is_hidden(slug),
                 AskPlan::Rollback(it) => is_there(slug, &it.environment),
                 AskPlan::Undo(_) => !is_hidden(slug),
             }
@@ -269,19 +273,23 @@ impl Planner {
         let snapshot = self.index.load();
         let seen = snapshot.seen_by(actor);
         let denied = self.denied(&snapshot, actor, &kept);
+        let gates = self.gates_of(&snapshot, &kept.plan, &kept.ask, Approvals::default(), &self.gates.book());
         let order = self.repositories.order();
         let target = order.iter().find(|it| it.name() == Some(&kept.plan.to)).cloned();
         let is_protected = target.as_ref().is_some_and(Environment::is_protected);
-        let visible = |it: &model::plan::RenderedApplication| seen.row(&it.application).is_some();
+        let (rendered, unseen): (Vec<_>, Vec<_>) =
+            kept.rendered.into_iter().partition(|it| seen.row(&it.application).is_some());
+        let unrendered = unseen.iter().filter(|it| it.not_rendered.is_some()).count();
         PlanDetail {
             now: now(),
-            gates: self.gates_of(&snapshot, &kept.plan, &kept.ask, Approvals::default(), &self.gates.book()),
+            gates,
             typed_environment: is_protected.then(|| kept.plan.to.clone()),
             needs_reason: is_protected || gates::asks_for_reason(&kept.plan, &kept.ask),
             change: None,
             target: target.unwrap_or(Environment::Unknown { why: "the settings do not name it".into() }),
             touched: reach::touched(&seen, &kept.reached),
-            rendered: kept.rendered.into_iter().filter(visible).collect(),
+            rendered,
+            unseen_unrendered: u32::try_from(unrendered).unwrap_or(u32::MAX),
             plan: kept.plan,
             ask: kept.ask,
             asked_by: kept.asked_by,
@@ -501,6 +509,22 @@ async fn lacks(mirror: &MirrorPath, commits: Vec<Oid>) -> Result<bool> {
     let at = mirror.clone();
     let lacks = move || at.open().map(|it| commits.iter().any(|commit| it.find_commit(*commit).is_err()));
     Ok(blocking(lacks).await??)
+}
+
+/// Whether it could be the hash of a plan: anything may stand in a URL.
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|it| it.is_ascii_hexdigit())
+}
+
+/// Two repositories may hold the same, byte for byte: what is planned in one of them is not planned in the other.
+fn hash_in(lead: &Row, hash: &str) -> String {
+    let followed = followed_by(lead).map(|it| (it.repository, it.revision)).unwrap_or_default();
+    let mut all = Sha256::new();
+    for part in [followed.0.as_str(), &followed.1, hash] {
+        all.update((part.len() as u64).to_be_bytes());
+        all.update(part.as_bytes());
+    }
+    hex::encode(all.finalize())
 }
 
 /// Says what is different now, as far as it can be told.

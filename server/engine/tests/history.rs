@@ -1,5 +1,7 @@
 //! The history: each operation once, each change once, whoever reports them and how often.
 
+use std::sync::LazyLock;
+
 use engine::{
     audit,
     db::Db,
@@ -17,10 +19,15 @@ use model::{
 
 use crate::support::{as_owner, count, database};
 
-/// A moment of this month, so many seconds after its begin as the tests know it.
-fn at(seconds: i64) -> Timestamp {
+/// An hour of this month at most one before this one, for as long as the tests run.
+static BEGIN: LazyLock<Timestamp> = LazyLock::new(|| {
     let now = Timestamp::from(jiff::Timestamp::now());
-    Timestamp(now.0 / 3_600_000 * 3_600_000 - 3_600_000).plus_seconds(seconds)
+    Timestamp(now.0 / 3_600_000 * 3_600_000 - 3_600_000)
+});
+
+/// A moment so many seconds after the begin as the tests know it.
+fn at(seconds: i64) -> Timestamp {
+    BEGIN.plus_seconds(seconds)
 }
 
 fn id() -> ApplicationId {

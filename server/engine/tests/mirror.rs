@@ -7,8 +7,8 @@ mod trouble;
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::Command,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -107,6 +107,15 @@ pub(crate) struct Lab {
     settings: MirrorSettings,
 }
 
+/// Writes a program. This process never has it open: a child that another test starts in that moment would keep it so,
+/// and the system runs no program that somebody may still write to.
+pub(crate) fn install(program: &Path, text: &str) {
+    let written = program.with_extension("text");
+    fs::write(&written, text).expect("writes");
+    let installed = Command::new("install").args(["-m", "755"]).arg(&written).arg(program).status();
+    assert!(installed.expect("starts").success());
+}
+
 impl Lab {
     pub(crate) fn new() -> Self {
         Self::with(|_| {})
@@ -130,19 +139,28 @@ impl Lab {
         Self::start(folder, settings)
     }
 
+    /// As [`Lab::with_script`], with deadlines that something is to miss.
+    pub(crate) fn with_short_script(script: &str) -> Self {
+        Self::around(script, |settings| {
+            settings.deadline = Duration::from_secs(2);
+            settings.first_deadline = Duration::from_secs(4);
+        })
+    }
+
     /// Takes a `git` that is a script around the real one.
     pub(crate) fn with_script(script: &str) -> Self {
+        Self::around(script, |_| {})
+    }
+
+    fn around(script: &str, change: impl FnOnce(&mut MirrorSettings)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let git = folder.path().join("git");
-        fs::write(&git, format!("#!/bin/sh\nhere={}\n{script}\n", folder.path().display()))
-            .expect("a script");
-        fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).expect("runs");
+        install(&git, &format!("#!/bin/sh\nhere={}\n{script}\n", folder.path().display()));
         let mut settings = MirrorSettings::new(folder.path().join("mirrors"));
         settings.allow_files = true;
         settings.interval = Duration::from_secs(3600);
-        settings.deadline = Duration::from_secs(2);
-        settings.first_deadline = Duration::from_secs(4);
         settings.git = git;
+        change(&mut settings);
         Self::start(folder, settings)
     }
 

@@ -235,7 +235,7 @@ impl House {
     }
 
     /// Commits what somebody says in the message.
-    fn commit_saying(&self, message: &str, files: &[(&str, &str)]) -> Oid {
+    pub(crate) fn commit_saying(&self, message: &str, files: &[(&str, &str)]) -> Oid {
         let git = &self.remote;
         let plain = self.commit(files);
         let commit = git.find_commit(plain).expect("a commit");
@@ -412,6 +412,61 @@ async fn asked_twice_it_is_one_plan_with_whoever_asked_first() {
 }
 
 #[tokio::test]
+async fn a_plan_names_its_apps_once_and_nothing_besides() {
+    let house = House::new().await;
+    let ask = AskPlan::Promote(AskPromotion {
+        apps: vec!["web".into(), "web".into()],
+        from: "dev".into(),
+        to: "staging".into(),
+        take_latest: vec!["other".into()],
+        overwrite: vec!["other".into(), "web".into()],
+    });
+    let detail = house.planner.make_and_keep(&admin(), ask).await.expect("a plan");
+    assert_eq!(detail.plan.rows.len(), 1);
+    assert!(!detail.needs_reason, "nothing that is not verified is taken");
+    let AskPlan::Promote(ask) = detail.ask else { panic!("{:?}", detail.ask) };
+    assert_eq!((ask.apps, ask.overwrite, ask.take_latest.len()), (vec!["web".into()], vec!["web".into()], 0));
+    let all = house.promote(&[], "dev", "staging").await;
+    let AskPlan::Promote(ask) = all.ask else { panic!("{:?}", all.ask) };
+    assert_eq!(ask.apps, ["web"], "what all are does not depend on who looks later");
+}
+
+#[tokio::test]
+async fn what_is_equal_in_another_repository_is_another_plan() {
+    let mut house = House::new().await;
+    let copy = house.folder.join("copy.git");
+    let copied = std::process::Command::new("cp").arg("-r").arg(house.folder.join("remote.git")).arg(&copy).status();
+    assert!(copied.expect("copies").success());
+    let head = house.head();
+    for environment in ["dev", "staging", "prod"] {
+        let object = json!({
+            "metadata": {"name": format!("copy-{environment}"), "namespace": "argocd",
+                "uid": format!("uid-copy-{environment}"), "resourceVersion": "1"},
+            "spec": {
+                "project": "shop",
+                "source": {"repoURL": format!("file://{}", copy.display()),
+                    "path": format!("apps/web/overlays/{environment}"), "targetRevision": "main"},
+                "destination": {"name": environment, "namespace": format!("copy-{environment}")}
+            },
+            "status": {"health": {"status": "Healthy"}, "sync": {"status": "Synced", "revision": head.to_string()}}
+        });
+        let application = Box::new(serde_json::from_value(object).expect("an Application"));
+        house.tell(Change::Application { plane: "lab".into(), application });
+    }
+    let snapshot = house.planner.index.load();
+    let slug_of = |name: &str| {
+        let row = snapshot.rows.iter().find(|row| row.id.name == name).expect("a row");
+        snapshot.apps.slug_of(&row.identity.key).expect("a slug").to_owned()
+    };
+    let (one, other) = (slug_of("web-dev"), slug_of("copy-dev"));
+    let one = house.promote(&[&one], "dev", "staging").await;
+    let other = house.promote(&[&other], "dev", "staging").await;
+    assert_eq!(one.plan.files, other.plan.files, "to the byte");
+    assert_ne!(one.plan.hash, other.plan.hash);
+    assert_ne!(one.plan.repository, other.plan.repository);
+}
+
+#[tokio::test]
 async fn a_train_has_a_row_for_each_app_and_goes_on_without_those_that_cannot() {
     let mut house = House::new().await;
     house.commit(&[
@@ -488,6 +543,12 @@ async fn a10_who_may_not_see_an_app_learns_of_no_plan_with_it() {
     assert!(matches!(answer(hidden.expect_err("is hidden")), AppError::NotFound { .. }));
     let asked = house.planner.preview(&person("devs"), promotion(&["web"], "staging", "prod")).await;
     assert!(matches!(answer(asked.expect_err("is hidden")), AppError::NotFound { .. }));
+    // Who sees where it comes from, and not where it goes to.
+    let first = house.promote(&["web"], "dev", "staging").await;
+    let own = "p, role:devs, applications, get, dev/*/*, allow\np, role:ops, applications, get, */*/*, allow\n";
+    house.tell(Change::OwnPolicy { plane: "lab".into(), data: data(own) });
+    let half = house.planner.find(&person("devs"), &first.plan.hash).await;
+    assert!(matches!(answer(half.expect_err("is hidden")), AppError::NotFound { .. }));
     let seen = house.planner.index.load().seen_by(&person("ops"));
     assert_eq!(seen.rows.len(), 3, "{:?}", seen.apps);
     let shown = house.planner.find(&person("ops"), &made.plan.hash).await.expect("may see both");
@@ -510,6 +571,17 @@ async fn b24_an_app_that_is_not_in_the_target_yet_is_introduced() {
         "{}",
         detail.plan.files[0].patch
     );
+    // Who may do all on the Application in dev may not for that alone write where nothing of it is yet.
+    let data = |text: &str| [("policy.csv".to_owned(), text.to_owned())].into_iter().collect();
+    let argo_cd = "p, role:devs, applications, *, shop/*, allow\ng, devs, role:devs\n";
+    house.tell(Change::ArgoCdPolicy { plane: "lab".into(), data: data(argo_cd) });
+    let dev = Actor { kind: ActorKind::Person, subject: "u-devs".into(), groups: vec!["devs".into()], ..admin() };
+    let theirs = house.planner.preview(&dev, promotion(&["new"], "dev", "staging")).await.expect("a plan");
+    assert_eq!(theirs.denied.as_deref(), Some("needs applications/sync"));
+    let own = "p, role:devs, promotions, create, staging/shop/new, allow\n";
+    house.tell(Change::OwnPolicy { plane: "lab".into(), data: data(own) });
+    let theirs = house.planner.preview(&dev, promotion(&["new"], "dev", "staging")).await.expect("a plan");
+    assert_eq!(theirs.denied, None);
 }
 
 #[tokio::test]

@@ -171,7 +171,7 @@ async fn r20_the_soak_begins_again_where_it_gets_worse() {
     house.argo_brings(change.commit);
     house.look().await;
     assert_eq!(house.stands(&change).await.state, "soaking");
-    house.was_earlier(&change, 59).await;
+    house.was_earlier(&change, 30).await;
     house.look().await;
     assert_eq!(house.stands(&change).await.state, "soaking");
 
@@ -184,10 +184,10 @@ async fn r20_the_soak_begins_again_where_it_gets_worse() {
     house.argo_ends(change.commit, "Succeeded", "Healthy");
     house.look().await;
     assert_eq!(house.stands(&change).await.state, "soaking");
-    house.was_earlier(&change, 59).await;
+    house.was_earlier(&change, 30).await;
     house.look().await;
     assert_eq!(house.stands(&change).await.state, "soaking", "from the beginning");
-    house.was_earlier(&change, 2).await;
+    house.was_earlier(&change, 31).await;
     house.look().await;
     assert_eq!(house.stands(&change).await.state, "done");
     let states = house.states(&change).await;

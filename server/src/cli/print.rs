@@ -9,6 +9,11 @@ pub enum Output {
     Json,
 }
 
+/// As [`safe`], of a text with lines.
+pub fn safe_lines(text: &str) -> String {
+    text.lines().map(safe).collect::<Vec<_>>().join("\n")
+}
+
 /// What repositories and people wrote, without what a terminal would obey or a person could not see.
 pub(super) fn safe(text: impl AsRef<str>) -> String {
     let is_odd = |c: char| {

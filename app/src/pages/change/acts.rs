@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use model::{
     apps::CellId,
-    change::{ChangeDetail, ChangeRow, May},
+    change::{ChangeDetail, ChangeRow, ChangeState, May},
 };
 
 use crate::{
@@ -108,40 +108,50 @@ fn Undo(shelf: Shelf<ChangeDetail>, acts: Acts) -> impl IntoView {
     }
 }
 
-/// The form that cancels; it asks first.
+/// The form that cancels, or ends what needs attention as it is; it asks first.
 #[component]
 fn Cancel(shelf: Shelf<ChangeDetail>, acts: Acts) -> impl IntoView {
     let cancel = shelf.part(|it| (it.cancel.clone(), it.row.id, it.row.state));
     move || {
         let (may, id, state) = cancel.get();
+        let (words, what, button) = match state {
+            ChangeState::NeedsAttention => (
+                "Leave it so…",
+                "It ends as it is, and is not followed any more. What it wrote stays in Git.",
+                format!("End change {id} as it is"),
+            ),
+            _ => (
+                "Cancel…",
+                "Nothing of it is in Git yet, and nothing will be. Its plan stays, and can be carried out again while it holds.",
+                format!("Cancel change {id}"),
+            ),
+        };
         match may {
             Some(May::Yes) => view! {
                 <details class="relative">
                     <summary class="btn btn-danger">
                         <Icon name="x"/>
-                        "Cancel…"
+                        {words}
                     </summary>
                     <ActionForm
                         action=acts.cancel
                         attr:class="pop z-20 mt-1 grid w-72 max-w-full gap-2.5 p-3.5 md:absolute md:right-0"
                     >
                         <input type="hidden" name="change" value=id/>
-                        <p class="text-small text-soft">
-                            "Nothing of it is in Git yet, and nothing will be. Its plan stays, and can be carried out again while it holds."
-                        </p>
+                        <p class="text-small text-soft">{what}</p>
                         <SubmitButton
                             class="btn btn-danger"
                             icon="x"
-                            words=format!("Cancel change {id}")
+                            words=button
                             busy=acts.cancel.pending()
                         />
                     </ActionForm>
                 </details>
             }
             .into_any(),
-            Some(May::No { why }) => view! { <Denied icon="x" words="Cancel…" why/> }.into_any(),
+            Some(May::No { why }) => view! { <Denied icon="x" words why/> }.into_any(),
             None if state.is_rolling_out() => {
-                view! { <Denied icon="x" words="Cancel…" why="It is in Git: roll back instead"/> }.into_any()
+                view! { <Denied icon="x" words why="It is in Git: roll back instead"/> }.into_any()
             }
             None => ().into_any(),
         }

@@ -192,7 +192,7 @@ fn DecideForm(subject: Subject, acts: Acts) -> impl IntoView {
                 </div>
                 <SubjectFields subject/>
                 <div class="field">
-                    <label for="comment">"Comment, for the record" <span class="font-normal text-mute">", if you like"</span></label>
+                    <label for="comment">"Comment, for the record" <span class="font-normal text-mute">", needed to decline"</span></label>
                     <textarea id="comment" class="input" name="comment" rows="2" maxlength="500"></textarea>
                 </div>
                 {typed_environment

@@ -51,7 +51,7 @@ impl Told {
                 ("note mb-4 text-mute", "It waits".to_owned(), next, None)
             }
             ChangeState::NeedsAttention => {
-                let next = "Mend what is behind, and it goes on; or roll back.";
+                let next = "Mend what is behind, and it goes on; or roll back, or leave it so.";
                 let link = cell_of(row).map(|cell| ("Roll back…".to_owned(), routes::rollback(&cell)));
                 ("note mb-4 text-degraded", "It needs attention".to_owned(), next, link)
             }

@@ -8,15 +8,17 @@ use model::{
     AppError, AppResult, Timestamp,
     application::{ApplicationId, ApplicationRow},
     apps::{Act, ActKind, CellDetail, CellId, Matrix, ReleaseRef},
+    plan::EarlierStates,
 };
 use wasm_bindgen::JsCast;
 
 use super::{
     board::{Board, spot_of},
+    earlier::Earlier,
     keys::{act_id, click},
 };
 use crate::{
-    api::get_cell,
+    api::{get_cell, list_earlier_states},
     pages::Shelf,
     routes,
     ui::{
@@ -36,6 +38,8 @@ const WIDTH: f64 = 352.0;
 
 /// The answer to what was looked into, with its question.
 type Answer = (CellId, AppResult<CellDetail>);
+/// The earlier states of a cell.
+type States = (CellId, AppResult<EarlierStates>);
 
 /// The popover, closed until a cell is looked into.
 #[component]
@@ -46,6 +50,13 @@ pub(super) fn PeekPopover(shelf: Shelf<Matrix>, board: Board) -> impl IntoView {
         async move {
             let answer = get_cell(id.app.clone(), id.environment.clone()).await;
             (id, answer)
+        }
+    });
+    let load_earlier = Action::new(|id: &CellId| {
+        let id = id.clone();
+        async move {
+            let states = list_earlier_states(id.app.clone(), id.environment.clone()).await;
+            (id, states)
         }
     });
     let open = Memo::new(move |_| board.peek.with(|peek| peek.as_ref().map(|it| it.id.clone())));
@@ -78,6 +89,18 @@ pub(super) fn PeekPopover(shelf: Shelf<Matrix>, board: Board) -> impl IntoView {
             settle(board);
         }
     });
+    // After what may be done, which does not wait for the repository.
+    Effect::new(move |_| {
+        if let Some((id, Ok(detail))) = answer.get()
+            && may_roll_back(&detail)
+        {
+            load_earlier.dispatch(id);
+        }
+    });
+    let earlier = Signal::derive(move || {
+        let id = open.get()?;
+        load_earlier.value().with(|states| states.as_ref().filter(|(it, _)| *it == id).cloned())
+    });
     Effect::new(move |_| {
         if matches!(board.refresh.value().get(), Some(Ok(_))) {
             board.peek.set(None);
@@ -106,12 +129,22 @@ pub(super) fn PeekPopover(shelf: Shelf<Matrix>, board: Board) -> impl IntoView {
             class=move || if open.with(Option::is_some) { "pop peek" } else { "pop peek hidden" }
             on:toggle=closed
         >
-            {move || open.get().map(|id| body(shelf, board, &id, answer.get()))}
+            {move || open.get().map(|id| body(shelf, board, &id, answer.get(), earlier))}
         </div>
     }
 }
 
-fn body(shelf: Shelf<Matrix>, board: Board, id: &CellId, answer: Option<Answer>) -> AnyView {
+fn may_roll_back(detail: &CellDetail) -> bool {
+    detail.acts.iter().any(|act| act.kind == ActKind::RollBack && act.denied.is_none())
+}
+
+fn body(
+    shelf: Shelf<Matrix>,
+    board: Board,
+    id: &CellId,
+    answer: Option<Answer>,
+    earlier: Signal<Option<States>>,
+) -> AnyView {
     match answer {
         None => view! {
             <p class="px-3 py-3 text-mute" role="status">
@@ -122,7 +155,8 @@ fn body(shelf: Shelf<Matrix>, board: Board, id: &CellId, answer: Option<Answer>)
         Some((_, Err(error))) => view! { <Failed error/> }.into_any(),
         Some((_, Ok(detail))) => {
             let compare = shelf.data.with_untracked(|it| neighbour(it, id));
-            view! { <Told detail compare board now=shelf.now/> }.into_any()
+            let earlier = may_roll_back(&detail).then_some(earlier);
+            view! { <Told detail compare earlier board now=shelf.now/> }.into_any()
         }
     }
 }
@@ -142,6 +176,8 @@ fn Told(
     detail: CellDetail,
     /// The environments to compare: this one and its neighbour.
     compare: Option<(String, String)>,
+    /// What it had before, where one may go back.
+    earlier: Option<Signal<Option<States>>>,
     board: Board,
     now: Signal<Timestamp>,
 ) -> impl IntoView {
@@ -165,6 +201,13 @@ fn Told(
         let other = if from == id.environment { to.clone() } else { from.clone() };
         view! { <a class="link" href=routes::comparison(&id.app, &from, &to)>{format!("Compare with {other}")}</a> }
     });
+    let earlier = earlier.map(|states| {
+        let id = id.clone();
+        move || {
+            let states = states.get().map(|(_, states)| states);
+            view! { <Earlier id=id.clone() states now/> }
+        }
+    });
     view! {
         <div class="px-3 pt-2.5 pb-2">
             <div class="flex flex-wrap items-center gap-x-2">
@@ -183,6 +226,7 @@ fn Told(
             <GateLines cell/>
         </div>
         <ul class="menu border-t border-line">{acts} {hold}</ul>
+        {earlier}
         <Applications applications now/>
         <p class="flex items-center gap-3 border-t border-line px-3 py-2 text-small">
             <a class="link" href=routes::app_environment(&id)>"Open"</a>

@@ -69,10 +69,15 @@ pub(in crate::pages) fn ConfirmCard(detail: PlanDetail, title: String, children:
 /// Returns what is asked before a plan is carried out.
 pub(in crate::pages) fn asked_of(detail: &PlanDetail) -> Asked {
     let unrendered = detail.rendered.iter().filter(|it| it.not_rendered.is_some());
+    let mut unrendered: Vec<_> = unrendered.map(|it| it.application.name.clone()).collect();
+    if detail.unseen_unrendered > 0 {
+        let others = counted(detail.unseen_unrendered, "Application", "Applications");
+        unrendered.push(format!("{others} that you may not see"));
+    }
     Asked {
         typed_environment: detail.typed_environment.clone(),
         needs_reason: detail.needs_reason,
-        unrendered: unrendered.map(|it| it.application.name.clone()).collect(),
+        unrendered,
     }
 }
 

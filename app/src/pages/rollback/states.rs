@@ -149,7 +149,7 @@ fn Words(state: EarlierState, is_good: bool, now: Timestamp) -> impl IntoView {
 }
 
 /// Returns how it went with a state, as an icon and in words.
-fn how_it_went(ran: &Ran, now: Timestamp) -> (Look, String) {
+pub(in crate::pages) fn how_it_went(ran: &Ran, now: Timestamp) -> (Look, String) {
     let (from, to, healthy) = match ran {
         Ran::Asked { from, to } => {
             return (Look::Unknown, format!("Asked for {}, no sync is known", from.took(*to)));

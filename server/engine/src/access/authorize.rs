@@ -43,6 +43,9 @@ pub enum Object<'a> {
         /// Where Argo CD runs: an Application elsewhere is named with its namespace.
         home: &'a str,
     },
+    /// The place of an app in an environment that has no Application of it yet, next to the one whose control plane and
+    /// project these are.
+    Absent { control_plane: &'a str, project: &'a str, environment: &'a str, app: &'a str },
     Cluster {
         id: &'a ClusterId,
         server: &'a str,
@@ -67,7 +70,8 @@ impl Rights {
         if self.allows(actor, verb, object) {
             return Ok(());
         }
-        if verb.right() != Verb::Get && self.allows(actor, Verb::Get, object) {
+        let is_known = matches!(object, Object::Absent { .. }) || self.allows(actor, Verb::Get, object);
+        if verb.right() != Verb::Get && is_known {
             return Err(AppError::Forbidden { verb: verb.to_string(), object: object.to_string() });
         }
         Err(AppError::NotFound { what: capitalized(&object.to_string()) })
@@ -145,6 +149,18 @@ impl Rights {
                 let object = object.name();
                 vec![Question { plane, source: Source::Own, resource, action, object }]
             }
+            Object::Absent { control_plane: plane, .. } => {
+                let resource = verb.own_resource().unwrap_or("applications");
+                let is_spoken_of = self.plane(plane).is_some_and(|it| it.own().speaks_of(resource));
+                if verb.writes_to_git() && !is_spoken_of {
+                    // Without a line of ours: who may sync and update whatever will be there, for its project and its
+                    // name are not known yet.
+                    let all = Object::ControlPlane(plane);
+                    let both = [Verb::Sync, Verb::Update];
+                    return both.iter().flat_map(|verb| self.questions(*verb, &all)).collect();
+                }
+                vec![Question { plane, source: Source::Own, resource, action, object: object.name() }]
+            }
             Object::Application { id, project, home, .. } => {
                 let name = if id.namespace == home {
                     format!("{project}/{}", id.name)
@@ -220,6 +236,7 @@ impl Object<'_> {
             Object::Application { project, environment, app, .. } => {
                 format!("{}/{project}/{app}", environment.unwrap_or(NO_ENVIRONMENT))
             }
+            Object::Absent { project, environment, app, .. } => format!("{environment}/{project}/{app}"),
             Object::Cluster { id, .. } => id.name.clone(),
             Object::ControlPlane(_) => "*/*/*".into(),
             Object::Own { name, .. } => name.to_owned(),
@@ -249,7 +266,8 @@ impl Verb {
         }
     }
 
-    fn writes_to_git(self) -> bool {
+    /// Returns whether it ends in a commit.
+    pub fn writes_to_git(self) -> bool {
         matches!(self, Self::Promote | Self::RollBack)
     }
 
@@ -290,6 +308,7 @@ impl fmt::Display for Object<'_> {
             Self::Application { id, .. } => {
                 write!(f, "Application {}/{}/{}", id.control_plane, id.namespace, id.name)
             }
+            Self::Absent { environment, app, .. } => write!(f, "{environment}, where {app} is not yet"),
             Self::Cluster { id, .. } => write!(f, "cluster {}/{}", id.control_plane, id.name),
             Self::ControlPlane(name) => write!(f, "control plane {name}"),
             Self::Own { resource: "audit", .. } => f.write_str("the record"),

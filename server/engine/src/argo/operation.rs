@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::{
     event::{self, Reason},
-    types::{AUDIT_ID, FullApplication, REFRESH, version_number},
+    types::{AUDIT_ID, FullApplication, REFRESH, Source, version_number},
 };
 use crate::{
     Error, Result,
@@ -566,10 +566,9 @@ fn refusal_for_change(application: &FullApplication) -> Option<String> {
     if spec.sync_policy.is_automated() {
         return Some("Auto-sync is on, so Argo CD brings the commit by itself.".to_owned());
     }
-    let is_listed = !spec.sources.is_empty();
-    is_listed.then(|| {
-        "It lists several sources, of which a sync would have to name a commit each: sync it in Argo CD."
-            .to_owned()
+    let (listed, compared) = (spec.sources.len(), application.status.sync.revisions.len());
+    (listed > 0 && listed != compared).then(|| {
+        format!("It lists {listed} sources, and Argo CD has not told yet what it compared each of them with.")
     })
 }
 
@@ -681,11 +680,27 @@ fn operation_for_change(
 ) -> Value {
     let request = SyncApplication::default();
     let mut operation = operation(actor, &request, &[], application, audit_id);
-    operation["sync"]["revision"] = json!(revision);
+    match revisions_for_change(application, revision) {
+        Some(revisions) => operation["sync"]["revisions"] = json!(revisions),
+        None => operation["sync"]["revision"] = json!(revision),
+    }
     if let Some(info) = operation["info"].as_array_mut() {
         info.push(json!({"name": CHANGE, "value": change.to_string()}));
     }
     operation
+}
+
+/// Where sources are listed, an operation names the revision of each: of all that follow the branch of the change its
+/// commit, and of the others what Argo CD compared them with.
+fn revisions_for_change(application: &FullApplication, revision: &str) -> Option<Vec<String>> {
+    let sources = &application.spec.sources;
+    let (_, main) = application.spec.main_source();
+    let compared = &application.status.sync.revisions;
+    let revision_of = |(place, source): (usize, &Source)| {
+        let is_same = source.repo_url == main.repo_url && source.target_revision == main.target_revision;
+        if is_same { Some(revision.to_owned()) } else { compared.get(place).cloned() }
+    };
+    if sources.is_empty() { None } else { sources.iter().enumerate().map(revision_of).collect() }
 }
 
 #[cfg(test)]
@@ -754,12 +769,28 @@ mod tests {
     }
 
     #[test]
-    fn a_change_writes_no_sync_where_argo_cd_does_it_or_the_sources_are_a_list() {
+    fn a_change_names_the_revision_of_each_source() {
+        let values = json!({"repoURL": "https://git.test/shop", "targetRevision": "main", "ref": "values"});
+        let chart = json!({"repoURL": "https://charts.test", "chart": "redis", "targetRevision": "2.*"});
+        let own = json!({"repoURL": "https://git.test/shop", "targetRevision": "main", "path": "apps/web/prod"});
+        let several = application(json!({
+            "spec": {"sources": [values, own, chart]},
+            "status": {"sync": {"revisions": ["0ld", "0ld", "2.1.0"]}},
+        }));
+        assert!(refusal_for_change(&several).is_none());
+        let id = "0198c0de-0000-7000-8000-000000000000".parse().expect("an id");
+        let operation = operation_for_change(&actor(), &several, &id, 42, "abc");
+        assert_eq!(operation["sync"]["revisions"], json!(["abc", "abc", "2.1.0"]));
+        assert!(operation["sync"].get("revision").is_none());
+    }
+
+    #[test]
+    fn a_change_writes_no_sync_where_argo_cd_does_it_or_has_not_compared_all_sources() {
         assert!(refusal_for_change(&application(json!({}))).is_none());
         let automated = application(json!({"spec": {"syncPolicy": {"automated": {}}}}));
         assert!(refusal_for_change(&automated).expect("a reason").contains("Auto-sync"));
         let listed = application(json!({"spec": {"sources": [{"repoURL": "https://git.test/a"}]}}));
-        assert!(refusal_for_change(&listed).expect("a reason").contains("several sources"));
+        assert!(refusal_for_change(&listed).expect("a reason").contains("not told yet"));
     }
 
     #[test]

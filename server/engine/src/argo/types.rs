@@ -167,6 +167,13 @@ impl ApplicationSpec {
         if self.project.is_empty() { "default" } else { &self.project }
     }
 
+    /// Returns the source whose manifests are applied, with its place among [`sources`](Self::sources): the first one
+    /// that does not only lend its files to others, for such a one names no path of its own.
+    pub fn main_source(&self) -> (usize, Source) {
+        let main = self.sources().into_iter().enumerate().find(|(_, source)| source.reference.is_empty());
+        main.unwrap_or_default()
+    }
+
     /// Returns the sources: `sources` where it is not empty, else `source`, else what the hydrator writes to.
     pub fn sources(&self) -> Vec<Source> {
         if !self.sources.is_empty() {
@@ -282,12 +289,13 @@ impl Operation {
         self.info.iter().find(|info| info.name == AUDIT_ID).map(|info| info.value.as_str())
     }
 
-    /// Returns the commit that it asks for; none where it names a branch or nothing. An operation that fails early has it
-    /// nowhere else.
-    pub fn commit(&self) -> Option<String> {
-        let revision = &self.sync.as_ref()?.revision;
+    /// Returns the commit that it asks for of a source, by the place of that; none where it names a branch or nothing. An
+    /// operation that fails early has it nowhere else.
+    pub fn commit(&self, source: usize) -> Option<String> {
+        let sync = self.sync.as_ref()?;
+        let revision = one_of(&sync.revision, &sync.revisions, source)?;
         let is_commit = revision.len() == 40 && revision.chars().all(|c| c.is_ascii_hexdigit());
-        is_commit.then(|| revision.clone())
+        is_commit.then(|| revision.to_owned())
     }
 }
 
@@ -326,6 +334,8 @@ pub struct SyncOperation {
     pub dry_run: bool,
     #[serde(default)]
     pub revision: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub revisions: Vec<String>,
 }
 
 /// `status` of an Application, for the index.
@@ -374,12 +384,9 @@ pub struct SyncStatus {
 }
 
 impl SyncStatus {
-    /// Returns the revision compared with; the first one of several sources.
-    pub fn revision(&self) -> Option<&str> {
-        Some(&self.revision)
-            .filter(|revision| !revision.is_empty())
-            .or(self.revisions.first())
-            .map(String::as_str)
+    /// Returns the revision of a source, by the place of that, which was compared with.
+    pub fn revision(&self, source: usize) -> Option<&str> {
+        one_of(&self.revision, &self.revisions, source)
     }
 }
 
@@ -420,10 +427,16 @@ pub struct RevisionOnly {
 }
 
 impl RevisionOnly {
-    /// Returns the revision that was synced to; the first one of several sources.
-    pub fn revision(&self) -> Option<String> {
-        Some(&self.revision).filter(|revision| !revision.is_empty()).or(self.revisions.first()).cloned()
+    /// Returns the revision of a source, by the place of that, which was synced to.
+    pub fn revision(&self, source: usize) -> Option<&str> {
+        one_of(&self.revision, &self.revisions, source)
     }
+}
+
+/// Argo CD has the revision of one source in one field, and those of several in another.
+fn one_of<'a>(revision: &'a str, revisions: &'a [String], source: usize) -> Option<&'a str> {
+    let one = Some(revision).filter(|revision| !revision.is_empty());
+    one.or_else(|| revisions.get(source).map(String::as_str))
 }
 
 /// `status.operationState`, in full.

@@ -284,7 +284,8 @@ impl Anchoring {
             Ok::<_, AnchorError>(committer.commit(&repository, tip, &[file], &message)?)
         };
         let commit = blocking(commit).await??;
-        self.mirrors.push(&self.repo(), &self.setting.branch, tip, commit).await?;
+        let push = self.mirrors.prepare_push(&self.repo()).await?;
+        self.mirrors.push(push, &self.setting.branch, tip, commit).await?;
         Ok(commit)
     }
 

@@ -51,9 +51,11 @@ impl Changes {
         let mut details = change.details();
         details["comment"] = json!(comment);
         let entry = entry(verb, &change, details);
-        if request.verdict != Verdict::TakeBack
-            && let Err(answer) = self.may_decide(actor, &change)
-        {
+        let may_decide = match request.verdict {
+            Verdict::TakeBack => is_person(actor),
+            Verdict::Approve | Verdict::Decline => self.may_decide(actor, &change),
+        };
+        if let Err(answer) = may_decide {
             self.denials.deny(&self.db, actor, entry, answer.to_string()).await?;
             return Err(answer.into());
         }
@@ -82,16 +84,10 @@ impl Changes {
 
     /// Whether an actor may decide about a change, whatever its state.
     pub(super) fn may_decide(&self, actor: &Actor, change: &Stored) -> model::AppResult<()> {
-        let forbidden = |why: &str| AppError::Conflict { why: why.to_owned() };
-        if actor.kind == ActorKind::Token {
-            return Err(forbidden(
-                "Approving takes a person: an API token may not. Open the change in a browser.",
-            ));
-        }
+        is_person(actor)?;
         if is_same_person(actor, &change.actor) {
-            return Err(forbidden(
-                "Who asks for a change does not approve it, by no login of theirs. Ask somebody else.",
-            ));
+            let why = "Who asks for a change does not approve it, by no login of theirs. Ask somebody else.";
+            return Err(AppError::Conflict { why: why.to_owned() });
         }
         authorize(&self.index.load(), actor, Verb::Approve, change)
     }
@@ -100,6 +96,10 @@ impl Changes {
         let state = change.standing.state;
         if !matches!(state, ChangeState::AwaitingApproval | ChangeState::Waiting) {
             return Some(moved_on(change.standing.id, state));
+        }
+        if change.quorum == 0 {
+            let why = format!("No approval is asked of change {}: cancel it instead.", change.standing.id);
+            return Some(AppError::Conflict { why });
         }
         if request.plan != change.plan_hash {
             let why = "The plan changed while you read it. Look at what it does now, and decide about that."
@@ -129,10 +129,13 @@ impl Changes {
         change: &Stored,
         comment: &str,
     ) -> Result<String> {
-        // An approval that expired makes room for a new one.
-        let expired = "UPDATE approvals SET void = 'it expired' WHERE change = $1 AND void IS NULL AND expires_at < now()";
-        sqlx::query(expired)
+        // An approval that expired, or of a plan that is no more, makes room for a new one.
+        let past = "UPDATE approvals SET void = CASE WHEN plan_hash = $2 THEN $3 ELSE 'the plan changed' END
+             WHERE change = $1 AND void IS NULL AND (plan_hash <> $2 OR expires_at < now())";
+        sqlx::query(past)
             .bind(change.standing.id)
+            .bind(&change.plan_hash)
+            .bind(EXPIRED)
             .execute(&mut *connection)
             .await
             .map_err(failed("write an approval"))?;
@@ -274,7 +277,7 @@ impl Changes {
             let expires_at: Timestamp = row.try_get::<Moment, _>("expires_at")?.0;
             let verdict: String = row.try_get("verdict")?;
             let void: Option<String> = row.try_get("void")?;
-            let is_open = change.standing.state.is_before_commit();
+            let is_open = change.commit.is_none() && change.ended_at.is_none();
             let void = void
                 .or_else(|| (plan_hash != change.plan_hash).then(|| "the plan changed".to_owned()))
                 .or_else(|| (is_open && expires_at < now).then(|| EXPIRED.to_owned()));
@@ -292,5 +295,14 @@ impl Changes {
             })
         });
         kept.collect::<std::result::Result<_, _>>().map_err(failed("read approvals"))
+    }
+}
+
+/// No program decides in a person's name.
+fn is_person(actor: &Actor) -> model::AppResult<()> {
+    let why = "Approving takes a person: an API token may not. Open the change in a browser.";
+    match actor.kind {
+        ActorKind::Token => Err(AppError::Conflict { why: why.to_owned() }),
+        ActorKind::LocalAdmin | ActorKind::Person | ActorKind::System => Ok(()),
     }
 }

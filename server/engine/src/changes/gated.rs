@@ -1,6 +1,6 @@
 //! Gates in the life of a change: what waits goes on when all of them pass, and whoever is about to write asks once more.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::{BTreeMap, BTreeSet};
 
 use git2::Oid;
 use model::{
@@ -14,13 +14,13 @@ use super::{
     Changes, authorize,
     decide::EXPIRED,
     start::Draft,
-    store::{self, NewStep, Stored, StoredApp},
+    store::{self, NewStep, Stored, StoredApp, StoredApplication},
 };
 use crate::{
     Result,
     access::Verb,
-    fleet::index::{Row, Snapshot},
-    gates::{Approvals, GateApp, GateBook, GateInput, gates},
+    fleet::index::Snapshot,
+    gates::{Approvals, GateApp, GateBook, GateInput, Own, gates},
     plans::Ready,
 };
 
@@ -29,7 +29,8 @@ pub(super) const DROPPED_AFTER_DAYS: i64 = 7;
 
 /// Whether a change may be written now.
 pub(super) enum Admission {
-    Pass,
+    /// With its gates as they stand.
+    Pass { gates: Vec<Gate> },
     /// Something is in the way for now.
     Wait {
         state: ChangeState,
@@ -54,7 +55,7 @@ impl Changes {
         for (change, admission) in self.admissions(known).await? {
             let from = change.standing.state;
             match admission {
-                Admission::Pass => {
+                Admission::Pass { .. } => {
                     let text = "All its gates pass.";
                     store::step(
                         &self.db,
@@ -70,14 +71,10 @@ impl Changes {
                 }
                 Admission::Wait { .. } if self.is_forgotten(&change) => {
                     let why = format!("Nobody decided within {DROPPED_AFTER_DAYS} days.");
-                    let step = NewStep { why: &why, who: "", text: &why };
-                    store::step(&self.db, change.standing, ChangeState::Cancelled, step).await?;
+                    self.end(change.standing, ChangeState::Cancelled, &why).await?;
                 }
                 Admission::Wait { why, .. } => store::set_why(&self.db, change.standing, &why).await?,
-                Admission::End { why } => {
-                    let step = NewStep { why: &why, who: "", text: &why };
-                    store::step(&self.db, change.standing, ChangeState::Failed, step).await?;
-                }
+                Admission::End { why } => self.end(change.standing, ChangeState::Failed, &why).await?,
             }
         }
         Ok(())
@@ -119,11 +116,12 @@ impl Changes {
         if let Some(gate) = approval {
             return Ok(Admission::Wait { state: ChangeState::AwaitingApproval, why: gate.why.clone() });
         }
-        Ok(match (gates.iter().find(closed), moved) {
-            (Some(gate), _) => Admission::Wait { state: ChangeState::Waiting, why: gate.why.clone() },
+        let why = gates.iter().find(closed).map(|gate| gate.why.clone());
+        Ok(match (why, moved) {
+            (Some(why), _) => Admission::Wait { state: ChangeState::Waiting, why },
             // While something else is in the way, a newer change may still take its place.
             (None, Some(why)) => Admission::End { why },
-            (None, None) => Admission::Pass,
+            (None, None) => Admission::Pass { gates },
         })
     }
 
@@ -131,7 +129,7 @@ impl Changes {
     /// moved to other values since (rule R2).
     async fn verified(&self, change: &Stored) -> Result<(BTreeMap<String, Verified>, Option<String>)> {
         let AskPlan::Promote(ask) = &change.ask else { return Ok((BTreeMap::new(), None)) };
-        let now = match self.planner.verified_now(&change.ask, &change.plan_hash).await {
+        let now = match self.planner.verified_now(&change.ask, Own::Change(change.number())).await {
             Ok(now) => now,
             // What is not there now may be listed again in a moment: the gate of health says so.
             Err(error) => {
@@ -167,7 +165,7 @@ impl Changes {
     /// Whether a later commit of the source still has what the plan takes from it.
     /// Where that cannot be told now, the commit itself finds out.
     async fn source_holds(&self, change: &Stored, row: &model::plan::PlanRow) -> bool {
-        self.planner.moves_still(&change.ask, &change.plan_hash, row).await.unwrap_or(true)
+        self.planner.moves_still(&change.ask, Own::Change(change.number()), row).await.unwrap_or(true)
     }
 
     async fn gates_with(
@@ -180,9 +178,8 @@ impl Changes {
         let approvals = self.approvals_of(snapshot, change).await?;
         let apps = change.apps.iter().enumerate().map(|(position, app)| {
             let applications = change.applications.iter().filter(|it| it.position == position);
-            let rows: Vec<_> = applications.filter_map(|it| snapshot.row(&it.id)).collect();
             let verified = verified.get(&app.slug).cloned().unwrap_or(Verified::NotKnown);
-            gate_app(snapshot, app, verified, &rows, &change.ask)
+            gate_app(snapshot, app, verified, applications, &change.ask)
         });
         Ok(gates(&GateInput {
             kind: change.kind,
@@ -227,10 +224,10 @@ impl Changes {
     ) -> Result<Vec<Gate>> {
         let book = GateBook::read(&self.db, now()).await?;
         let snapshot = self.index.load();
-        let apps = draft.apps.iter().zip(&ready.apps).map(|(app, of_plan)| {
-            let rows: Vec<_> = of_plan.target.iter().filter_map(|row| snapshot.row(&row.id)).collect();
+        let apps = draft.apps.iter().zip(&ready.apps).enumerate().map(|(position, (app, of_plan))| {
+            let applications = draft.applications.iter().filter(|it| it.position == position);
             let verified = ready.plan.rows[of_plan.row].verified.clone();
-            gate_app(&snapshot, app, verified, &rows, &ready.ask)
+            gate_app(&snapshot, app, verified, applications, &ready.ask)
         });
         Ok(gates(&GateInput {
             kind: ready.plan.kind,
@@ -250,21 +247,27 @@ impl Changes {
     }
 }
 
-fn gate_app(
+fn gate_app<'a>(
     snapshot: &Snapshot,
     app: &StoredApp,
     verified: Verified,
-    rows: &[&Arc<Row>],
+    applications: impl Iterator<Item = &'a StoredApplication>,
     ask: &AskPlan,
 ) -> GateApp {
-    let window = |row: &&Arc<Row>| Some((row.id.name.clone(), snapshot.window_verdict(row)?));
+    let (mut projects, mut windows) = (BTreeSet::new(), Vec::new());
+    for application in applications {
+        projects.insert(application.project.clone());
+        // Of who will sync it: Argo CD by itself, or we for a person.
+        let row = snapshot.row(&application.id);
+        windows.extend(row.and_then(|row| Some((row.id.name.clone(), snapshot.rollout_verdict(row)?))));
+    }
     GateApp {
         name: app.name.clone(),
         key: app.app_key.clone(),
-        projects: vec![app.project.clone()],
+        projects: projects.into_iter().collect(),
         verified,
         is_taken_by_name: takes_latest(ask, &app.slug),
-        windows: rows.iter().filter_map(window).collect(),
+        windows,
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
     access::Verb,
     db::{Moment, failed},
     fleet::index::Snapshot,
-    git::remote,
+    git::mirror,
 };
 
 const READ: &str = "read changes";
@@ -52,9 +52,9 @@ impl Changes {
         let snapshot = self.index.load();
         let row = self.row(&change);
         let gates = match &change.gates {
-            Some(gates) => gates.clone(),
-            None if change.ended_at.is_some() => Vec::new(),
-            None => self.gates_now(std::iter::once(&change)).await?.pop().unwrap_or_default(),
+            Some(gates) if change.commit.is_some() => gates.clone(),
+            _ if change.ended_at.is_some() => Vec::new(),
+            _ => self.gates_now(std::iter::once(&change)).await?.pop().unwrap_or_default(),
         };
         let decisions = self.decisions(&change).await?;
         let approvals = decisions.into_iter().map(|it| {
@@ -72,7 +72,7 @@ impl Changes {
                 .plan
                 .repository
                 .clone()
-                .unwrap_or_else(|| remote::shown(&change.followed.repository)),
+                .unwrap_or_else(|| mirror::shown(&change.followed.repository)),
             branch: change.followed.revision.clone(),
             message: change.message.clone(),
             files: change.plan.files.clone(),
@@ -150,7 +150,7 @@ impl Changes {
                 && light.applications.iter().all(|it| {
                     let Some(app) = light.apps.get(it.position) else { return false };
                     let environment = light.row.environment.name().unwrap_or_default();
-                    let object = super::object(&snapshot, &it.id, &app.project, environment, &app.app);
+                    let object = super::object(&snapshot, Verb::Get, it, (environment, &app.app));
                     snapshot.rights.allows(actor, Verb::Get, &object)
                 })
         };
@@ -276,7 +276,7 @@ impl Changes {
             return Ok(Vec::new());
         }
         let rows = sqlx::query(
-            "SELECT * FROM change_applications WHERE change = $1 ORDER BY position, cluster, namespace, name",
+            "SELECT * FROM change_applications WHERE change = $1 AND NOT is_guess ORDER BY position, cluster, namespace, name",
         )
         .bind(change.standing.id)
         .fetch_all(self.db.pool())
@@ -316,7 +316,9 @@ impl Changes {
     }
 
     fn cancel_of(&self, actor: &Actor, change: &Stored) -> Option<May> {
-        change.standing.state.is_before_commit().then(|| may(self.may_cancel(actor, change)))
+        let state = change.standing.state;
+        let can = state.is_before_commit() || state == ChangeState::NeedsAttention;
+        can.then(|| may(self.may_cancel(actor, change)))
     }
 
     pub(super) async fn note_look(&self, actor: &Actor, change: i64) -> Result<()> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use model::{
     Actor, AppError,
+    actor::ActorKind,
     application::ApplicationId,
     change::{ChangeState, StartChange, Started},
     gate::HoldFor,
@@ -38,16 +39,17 @@ impl Changes {
     /// The plan is not there or does not hold any more; the actor may not; something is missing, or in the way for good.
     pub async fn start(&self, actor: &Actor, request: &StartChange) -> Result<Started> {
         self.planner.is_there(actor, &request.plan).await?;
-        let known = store::of_plan(&self.db, &request.plan).await?;
-        if let Some((id, state)) = known.filter(|(_, state)| state.is_open()) {
+        if let Some((id, state)) = self.of_plan(request).await?.filter(|(_, state)| state.is_open()) {
             return Ok(existing(id, state));
         }
-        let ready = match (self.planner.ready(actor, &request.plan).await, known) {
-            // It is done, and nothing would change now. Else it is a new one: what was written is gone again.
-            (Err(Error::Answer(AppError::Conflict { .. })), Some((id, state))) => {
+        let ready = match self.planner.ready(actor, &request.plan).await {
+            // It is done, maybe in this very moment, and nothing would change now. Else it is a new one: what was written is
+            // gone again.
+            Err(error @ Error::Answer(AppError::Conflict { .. })) => {
+                let (id, state) = self.of_plan(request).await?.ok_or(error)?;
                 return Ok(existing(id, state));
             }
-            (ready, _) => ready?,
+            ready => ready?,
         };
         let snapshot = self.index.load();
         let draft = Draft::new(&snapshot, &ready)?;
@@ -56,7 +58,7 @@ impl Changes {
             self.denials.deny(&self.db, actor, entry, answer.to_string()).await?;
             return Err(answer.into());
         }
-        if let Err(answer) = self.refusal(&draft, &ready, request).await? {
+        if let Err(answer) = self.refusal(actor, &draft, &ready, request).await? {
             let outcome = audit::Outcome::refused(answer.to_string());
             audit::refuse(&self.db, actor, draft.entry(&ready, request), outcome).await?;
             return Err(answer.into());
@@ -66,9 +68,14 @@ impl Changes {
         Ok(started)
     }
 
-    /// Says why it cannot be, whoever asks.
+    async fn of_plan(&self, request: &StartChange) -> Result<Option<(i64, ChangeState)>> {
+        store::of_plan(&self.db, &request.plan).await
+    }
+
+    /// Says why it cannot be, whoever may do it.
     async fn refusal(
         &self,
+        actor: &Actor,
         draft: &Draft,
         ready: &Ready,
         request: &StartChange,
@@ -87,10 +94,17 @@ impl Changes {
             return Ok(Err(AppError::Invalid { field: "The reason".into(), why }));
         }
         if !ready.not_rendered.is_empty() && !request.confirm_unrendered {
+            let seen = self.index.load().seen_by(actor);
+            let (named, hidden): (Vec<_>, Vec<_>) =
+                ready.not_rendered.iter().partition(|id| seen.row(id).is_some());
+            let mut names: Vec<_> = named.iter().map(|id| id.name.clone()).collect();
+            if !hidden.is_empty() {
+                names.push(format!("{} that you may not see", hidden.len()));
+            }
             let why = format!(
                 "The objects of {} could not be rendered, so what becomes of them is not known: confirm that beside the \
-                 button.",
-                ready.not_rendered.join(", ")
+                 button; programs by confirm_unrendered.",
+                names.join(", ")
             );
             return Ok(Err(AppError::Conflict { why }));
         }
@@ -152,6 +166,7 @@ impl Changes {
             files: &ready.files,
         };
         let mut tx = self.db.begin().await?;
+        store::take_turn(&mut tx, &draft.environment, &draft.apps).await?;
         let standing = match store::insert(&mut tx, &new).await {
             Ok(standing) => standing,
             Err(error) if store::is_taken(&error) => {
@@ -273,6 +288,7 @@ async fn give_way(connection: &mut sqlx::PgConnection, older: Standing, newer: i
         (format!("change {newer} took its place"), format!("Change {newer} took its place."));
     let step = NewStep { why: &why, who: "", text: &text };
     store::step_in(connection, older, ChangeState::Superseded, step).await?;
+    release_of_change(connection, older.id, &why).await?;
     sqlx::query("UPDATE changes SET by_change = $2 WHERE id = $1")
         .bind(older.id)
         .bind(newer)
@@ -321,7 +337,7 @@ impl Draft {
             let first = app.target.first().or(app.source.first());
             let first = first.ok_or_else(|| Error::Bug("an app without Applications".into()))?;
             let position = apps.len();
-            applications.extend(applications_of(app, &plan.to, position));
+            applications.extend(applications_of(snapshot, app, &plan.to, position));
             apps.push(StoredApp {
                 app_key: first.identity.key.to_string(),
                 base_path: row.base_path.clone(),
@@ -347,8 +363,15 @@ impl Draft {
     fn authorize(&self, snapshot: &Snapshot, actor: &Actor) -> model::AppResult<()> {
         self.applications.iter().try_for_each(|it| {
             let app = &self.apps[it.position];
-            let object = object(snapshot, &it.id, &app.project, &self.environment, &app.app);
-            snapshot.rights.authorize(actor, self.verb, &object)
+            let object = object(snapshot, self.verb, it, (&self.environment, &app.app));
+            snapshot.rights.authorize(actor, self.verb, &object).map_err(|error| match error {
+                // Of what they may not see they learn no more than that it is there: its files are those of the app.
+                AppError::NotFound { .. } => {
+                    let (verb, app, to) = (self.verb.to_string(), &app.name, &self.environment);
+                    AppError::Forbidden { verb, object: format!("every Application of {app} in {to}") }
+                }
+                other => other,
+            })
         })
     }
 
@@ -382,15 +405,20 @@ impl Draft {
     }
 }
 
-/// Its Applications in the target; where it is not there yet, the one that would be named like the source's.
-fn applications_of(app: &ReadyApp, to: &str, position: usize) -> Vec<StoredApplication> {
+/// Its Applications in the target, whoever sees them, for all of them take what is written; where it is not there yet,
+/// the one that would be named like the source's.
+fn applications_of(snapshot: &Snapshot, app: &ReadyApp, to: &str, position: usize) -> Vec<StoredApplication> {
     let stored = |row: &Arc<Row>, id: ApplicationId| StoredApplication {
         position,
         id,
         cluster: row.cluster.name.clone(),
+        project: row.project.clone(),
+        is_guess: app.target.is_empty(),
     };
-    if !app.target.is_empty() {
-        return app.target.iter().map(|row| stored(row, row.id.clone())).collect();
+    if let Some(first) = app.target.first() {
+        let is_of_app =
+            |row: &&Arc<Row>| row.identity.key == first.identity.key && row.environment.name() == Some(to);
+        return snapshot.rows.iter().filter(is_of_app).map(|row| stored(row, row.id.clone())).collect();
     }
     let would_be = |row: &Arc<Row>| {
         let here = row.environment.name().unwrap_or_default();
@@ -426,10 +454,11 @@ fn key_of(followed: &crate::repositories::Followed, plan: &Plan, row: &PlanRow) 
 }
 
 impl Changes {
-    /// Ends a change that is not committed yet. Who asked for it may always; others need the right to cancel.
+    /// Ends a change that is not committed yet, or that needs attention and is left as it is. Who asked for it may always;
+    /// others need the right to cancel.
     ///
     /// # Errors
-    /// It is not there, the actor may not, or it is committed.
+    /// It is not there, the actor may not, or it goes on by itself.
     pub async fn cancel(&self, actor: &Actor, number: u64) -> Result<model::operation::Outcome> {
         let change = self.find(actor, number).await?;
         let entry = super::entry("cancel", &change, change.details());
@@ -437,34 +466,47 @@ impl Changes {
             self.denials.deny(&self.db, actor, entry, answer.to_string()).await?;
             return Err(answer.into());
         }
-        if !change.standing.state.is_before_commit() {
-            return Err(super::refuse(
-                &self.db,
-                actor,
-                entry,
-                moved_on(change.standing.id, change.standing.state),
-            )
-            .await?);
+        let standing = change.standing;
+        let is_before_commit = standing.state.is_before_commit();
+        if !is_before_commit && standing.state != ChangeState::NeedsAttention {
+            let answer = moved_on(standing.id, standing.state);
+            return Err(super::refuse(&self.db, actor, entry, answer).await?);
         }
+        let (to, text) = match is_before_commit {
+            true => (ChangeState::Cancelled, format!("Cancelled by {}.", actor.name)),
+            false => {
+                let was = change.why.trim();
+                (ChangeState::Failed, format!("{} left it as it is: {was}", actor.name))
+            }
+        };
         let mut tx = self.db.begin().await?;
-        let text = format!("Cancelled by {}.", actor.name);
-        let step = NewStep { why: "", who: &actor.name, text: &text };
-        if store::step_in(&mut tx, change.standing, ChangeState::Cancelled, step).await?.is_none() {
+        let why = if is_before_commit { "" } else { &text };
+        let step = NewStep { why, who: &actor.name, text: &text };
+        if store::step_in(&mut tx, standing, to, step).await?.is_none() {
             drop(tx);
             let now = store::read(&self.db, change.standing.id)
                 .await?
                 .map_or(change.standing.state, |it| it.standing.state);
             return Err(super::refuse(&self.db, actor, entry, moved_on(change.standing.id, now)).await?);
         }
-        release_of_change(&mut tx, change.standing.id, "the rollback was cancelled").await?;
+        if is_before_commit {
+            release_of_change(&mut tx, standing.id, "the rollback was cancelled").await?;
+        }
         let id = audit::record_in(&mut tx, actor, entry, audit::Outcome::succeeded()).await?;
         tx.commit().await.map_err(failed("cancel a change"))?;
-        let sentence = format!("Change {number} is cancelled. Nothing was written to Git.");
+        let sentence = match is_before_commit {
+            true => format!("Change {number} is cancelled. Nothing was written to Git."),
+            false => format!("Change {number} is ended as it is. What it wrote stays in Git."),
+        };
         Ok(model::operation::Outcome { audit_id: id.to_string(), sentence })
     }
 
     pub(super) fn may_cancel(&self, actor: &Actor, change: &super::Stored) -> model::AppResult<()> {
-        if is_same_person(actor, &change.actor) {
+        // A name is no proof, and a token may no more than it was made for: but what it asked for it may take back.
+        let is_the_token = actor.session.is_some() && actor.session == change.actor.session;
+        let is_asker =
+            actor.subject == change.actor.subject && (actor.kind != ActorKind::Token || is_the_token);
+        if is_asker {
             return Ok(());
         }
         super::authorize(&self.index.load(), actor, Verb::CancelChange, change)

@@ -2,7 +2,7 @@
 //! follows, so that of two programs, or two tries, one makes it. The step's sentence and its place in the record are
 //! written in the same transaction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use git2::Oid;
 use model::{
@@ -84,6 +84,8 @@ pub(crate) struct Stored {
     pub by_change: Option<i64>,
     pub gates: Option<Vec<Gate>>,
     pub tries: u32,
+    /// Whether a push began a moment ago of which the remote did not say what became: it may still come to the branch.
+    pub is_unsure: bool,
     pub asked_at: Timestamp,
     pub since: Timestamp,
     pub pushed_at: Option<Timestamp>,
@@ -116,6 +118,9 @@ pub(crate) struct StoredApplication {
     pub position: usize,
     pub id: ApplicationId,
     pub cluster: String,
+    pub project: String,
+    /// Whether it was not there when the change was asked for, so that this is only how it would be called.
+    pub is_guess: bool,
 }
 
 /// A change that is about to be made.
@@ -324,6 +329,19 @@ pub(super) async fn insert(
     Ok(Standing { id, version: 1, state: new.state })
 }
 
+/// Waits for whoever asks for the same apps in the environment at this moment: what they make is seen then.
+pub(super) async fn take_turn(connection: &mut PgConnection, environment: &str, apps: &[StoredApp]) -> Result<()> {
+    let places: BTreeSet<_> = apps.iter().map(|app| format!("{environment} {}", app.app_key)).collect();
+    for place in places {
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+            .bind(place)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed(WRITE))?;
+    }
+    Ok(())
+}
+
 /// Tells whether an insert failed because the same was asked for before.
 pub(super) fn is_taken(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|it| it.constraint() == Some("change_apps_once"))
@@ -372,8 +390,9 @@ async fn insert_application(
     application: &StoredApplication,
 ) -> std::result::Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO change_applications (change, position, control_plane, namespace, name, cluster)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        "INSERT INTO change_applications (change, position, control_plane, namespace, name, cluster, project,
+             is_guess)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
     )
     .bind(change)
     .bind(i32::try_from(application.position).unwrap_or(i32::MAX))
@@ -381,6 +400,8 @@ async fn insert_application(
     .bind(&application.id.namespace)
     .bind(&application.id.name)
     .bind(&application.cluster)
+    .bind(&application.project)
+    .bind(application.is_guess)
     .execute(connection)
     .await?;
     Ok(())
@@ -454,6 +475,36 @@ pub(super) async fn read_all(db: &Db, ids: &[i64]) -> Result<Vec<Stored>> {
 pub(crate) async fn in_states(db: &Db, states: &[ChangeState]) -> Result<Vec<Stored>> {
     let words: Vec<String> = states.iter().map(|it| it.word().to_owned()).collect();
     read_where(db, "ended_at IS NULL AND state = ANY($1)", &[words]).await
+}
+
+/// Writes down that changes are about to be pushed, and how their gates stand: until the remote answers, the commits may
+/// come to the branch.
+pub(super) async fn begin_push(db: &Db, pushed: &[(i64, Vec<Gate>)]) -> Result<()> {
+    let (ids, gates): (Vec<i64>, Vec<_>) = pushed.iter().map(|(id, gates)| (*id, Json(gates))).unzip();
+    sqlx::query(
+        "UPDATE changes SET push_began_at = clock_timestamp(), gates = it.gates
+         FROM unnest($1::bigint[], $2::jsonb[]) AS it (id, gates) WHERE changes.id = it.id",
+    )
+    .bind(ids)
+    .bind(gates)
+    .execute(db.pool())
+    .await
+    .map_err(failed(WRITE))?;
+    Ok(())
+}
+
+/// Counts a try. The remote said of these that it did not take them.
+pub(super) async fn end_push(db: &Db, tried: &[i64], not_taken: &[i64]) -> Result<()> {
+    sqlx::query(
+        "UPDATE changes SET tries = tries + 1, push_began_at = CASE WHEN id = ANY($2) THEN NULL ELSE push_began_at END
+         WHERE id = ANY($1)",
+    )
+    .bind(tried)
+    .bind(not_taken)
+    .execute(db.pool())
+    .await
+    .map_err(failed(WRITE))?;
+    Ok(())
 }
 
 /// Returns the branches that changes are to be written to.
@@ -540,7 +591,12 @@ async fn read_where<T>(db: &Db, condition: &'static str, values: &[T; 1]) -> Res
 where
     T: Clone + Send + Sync + for<'q> sqlx::Encode<'q, sqlx::Postgres> + sqlx::Type<sqlx::Postgres> + 'static,
 {
-    let sql = format!("SELECT * FROM changes WHERE {condition} ORDER BY id");
+    // Longer than a push may run, and than a remote takes to let go of one. A clock may have been set back.
+    let sql = format!(
+        "SELECT *, (push_began_at BETWEEN clock_timestamp() - interval '3 minutes'
+             AND clock_timestamp() + interval '3 minutes') IS TRUE AS is_unsure
+         FROM changes WHERE {condition} ORDER BY id"
+    );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(values[0].clone())
         .fetch_all(db.pool())
@@ -606,6 +662,8 @@ pub(super) async fn applications_of(db: &Db, ids: &[i64]) -> Result<BTreeMap<i64
                     name: row.try_get("name")?,
                 },
                 cluster: row.try_get("cluster")?,
+                project: row.try_get("project")?,
+                is_guess: row.try_get("is_guess")?,
             };
             Ok((row.try_get("change")?, application))
         };
@@ -649,6 +707,7 @@ fn stored(row: &PgRow) -> std::result::Result<Stored, sqlx::Error> {
         by_change: row.try_get("by_change")?,
         gates: row.try_get::<Option<Json<_>>, _>("gates")?.map(|it| it.0),
         tries: count("tries")?,
+        is_unsure: row.try_get("is_unsure")?,
         asked_at: at("asked_at")?,
         since: at("since")?,
         pushed_at: moment("pushed_at")?,

@@ -1,5 +1,7 @@
 //! What waits for a person: changes that they may approve, with enough to decide; and what they wait for themselves.
 
+use std::collections::BTreeSet;
+
 use model::{
     Actor, Timestamp,
     change::{ChangeState, Decided, Verdict, WaitingChange, WaitingList},
@@ -110,6 +112,7 @@ impl Changes {
         .fetch_all(self.db.pool())
         .await
         .map_err(failed("read decisions"))?;
+        let visible: BTreeSet<_> = self.visible(actor, Which::All).await?.iter().map(|it| it.row.id).collect();
         let decided = rows.iter().map(|row| {
             let verdict: String = row.try_get("verdict")?;
             let (title, environment): (String, String) = (row.try_get("title")?, row.try_get("environment")?);
@@ -123,6 +126,10 @@ impl Changes {
                 void: row.try_get::<Option<String>, _>("void")?.filter(|_| !is_declined),
             })
         });
-        decided.collect::<std::result::Result<_, _>>().map_err(failed("read decisions"))
+        let decided: std::result::Result<Vec<Decided>, _> = decided.collect();
+        let mut decided = decided.map_err(failed("read decisions"))?;
+        // What one may not see any more is not told any more.
+        decided.retain(|it| visible.contains(&it.change));
+        Ok(decided)
     }
 }

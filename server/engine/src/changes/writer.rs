@@ -11,22 +11,23 @@ use std::{
 };
 
 use git2::{Oid, Repository, Sort};
-use model::change::ChangeState;
+use model::{change::ChangeState, gate::Gate};
+use sqlx::types::Json;
 use tokio::time::MissedTickBehavior;
 
 use super::{
     Changes,
     gated::Admission,
     repository_of,
-    store::{self, NewStep, Standing, Stored},
+    store::{self, NewStep, Reader, Standing, Stored},
 };
 use crate::{
     Result,
     db::{failed, release_lease, take_lease},
-    gates::release_of_change,
+    gates::{Own, release_of_change},
     git::{
         mirror::{MirrorError, MirrorPath, PushError, Repo},
-        plan::{PlannedFile, same_files, same_moves},
+        plan::{Expected, PlannedFile, holds, same_files, same_moves},
         trailers::{Act, Trailers},
         tree::Tree,
     },
@@ -45,15 +46,17 @@ const MOST_REFUSED: u32 = 3;
 const MOST_SILENT: u32 = 60;
 /// How far back a commit of ours is looked for.
 const MOST_COMMITS: usize = 20_000;
+/// What is said of a change whose commit may still come to the branch.
+const UNSURE: &str = "The remote did not say whether it took the commit: it is looked for first.";
 
 /// How one try ended.
 enum Round {
     /// The queue moved.
     Moved,
-    /// Try again at once: the branch moved underneath, or it is not known what the remote did.
-    Again,
-    /// The remote does not take this push.
-    Refused(String),
+    /// Try again at once: the branch moved underneath, or it is not known what the remote did. With the first change.
+    Again(i64),
+    /// The remote does not take this push. With the first change, and what it said.
+    Refused(i64, String),
     /// The remote cannot be asked now.
     Silent(String),
 }
@@ -115,14 +118,23 @@ impl Changes {
         let (mut moved, mut refused, mut silent) = (0, 0, 0);
         let mut max_age = FRESH;
         loop {
+            let queue = store::to_write(&self.db, followed, BATCH).await?;
+            if queue.is_empty() {
+                return Ok(());
+            }
             // One by one, once all together were refused: what is wrong with one must not stop the others.
-            let most = if refused >= MOST_REFUSED { 1 } else { BATCH };
-            let queue = store::to_write(&self.db, followed, most).await?;
-            let Some(first) = queue.first().map(|it| it.standing.id) else { return Ok(()) };
-            match self.round(followed, queue, max_age).await? {
+            let most = if refused >= MOST_REFUSED { 1 } else { queue.len() };
+            match self.round(followed, queue, most, max_age).await? {
                 Round::Moved => (moved, refused, silent) = (0, refused.min(MOST_REFUSED), 0),
-                Round::Again => moved += 1,
-                Round::Refused(said) => {
+                Round::Again(first) => {
+                    moved += 1;
+                    if moved >= MOST_MOVED {
+                        let why = format!("The branch moved at each of {MOST_MOVED} tries.");
+                        self.give_up(first, &why).await?;
+                        moved = 0;
+                    }
+                }
+                Round::Refused(first, said) => {
                     refused += 1;
                     if refused >= 2 * MOST_REFUSED {
                         self.give_up(first, &format!("The remote does not take the commit: {said}.")).await?;
@@ -137,11 +149,6 @@ impl Changes {
                     }
                 }
             }
-            if moved >= MOST_MOVED {
-                let why = format!("The branch moved at each of {MOST_MOVED} tries.");
-                self.give_up(first, &why).await?;
-                moved = 0;
-            }
             max_age = Duration::ZERO;
             let tries = moved + refused.saturating_mul(4) + silent.saturating_mul(10);
             if tries > 0 {
@@ -151,14 +158,18 @@ impl Changes {
         }
     }
 
-    /// One fetch, and one push of all that can be pushed.
-    async fn round(&self, followed: &Followed, queue: Vec<Stored>, max_age: Duration) -> Result<Round> {
-        if let Some(why) = queue.iter().find_map(|change| self.not_known_yet(change)) {
-            return Ok(Round::Silent(why));
-        }
-        let Some(repo) = self.opened_by(followed, &queue) else {
+    /// One fetch, and one push of `most` of what can be pushed.
+    async fn round(
+        &self,
+        followed: &Followed,
+        queue: Vec<Stored>,
+        most: usize,
+        max_age: Duration,
+    ) -> Result<Round> {
+        let (queue, unread) = self.those_that_are_known(queue).await?;
+        let Some((repo, reader)) = self.opened_by(followed, &queue) else {
             let why = "No Application follows this branch any more, so nobody's credentials open it.";
-            return Ok(Round::Silent(why.into()));
+            return Ok(Round::Silent(unread.unwrap_or_else(|| why.into())));
         };
         let (mirror, branch, head) = match self.fetched(&repo, followed, max_age).await {
             Ok(Some(fetched)) => fetched,
@@ -166,16 +177,20 @@ impl Changes {
                 let why =
                     format!("{} is no branch any more: nothing can be pushed to it.", followed.revision);
                 for change in &queue {
-                    self.end(change.standing, &why).await?;
+                    self.fail(change, &why).await?;
                 }
-                return Ok(Round::Moved);
+                return Ok(idle(&queue));
             }
             Err(error) => return Ok(Round::Silent(format!("The repository does not answer: {error}"))),
         };
-        let queue = self.take_found(&mirror, &branch, head, queue).await?;
+        let mut queue = self.take_found(&mirror, &branch, head, queue).await?;
+        // Each is pushed with the credentials of its own project.
+        queue.retain(|change| change.reader == reader);
+        queue.truncate(most);
+        let idle = idle(&queue);
         let admitted = self.admit(queue).await?;
         if admitted.is_empty() {
-            return Ok(Round::Moved);
+            return Ok(idle);
         }
         let mut tip = head;
         let mut committed: Vec<Committed> = Vec::new();
@@ -185,34 +200,52 @@ impl Changes {
                 committed.push(done);
             }
         }
-        if committed.is_empty() {
-            return Ok(Round::Moved);
-        }
+        let Some(first) = committed.first().map(|it| it.change.standing.id) else { return Ok(idle) };
+        let push = match self.repositories.mirrors.prepare_push(&repo).await {
+            Ok(push) => push,
+            Err(error) => return Ok(Round::Refused(first, error.to_string())),
+        };
         // Right before the push: a freeze may have begun, a hold may have been placed, a right may be gone.
-        if !self.still_pass(&committed).await? {
-            return Ok(Round::Moved);
-        }
-        match self.repositories.mirrors.push(&repo, &branch, Some(head), tip).await {
+        let Some(gates) = self.still_pass(&committed).await? else { return Ok(idle) };
+        store::begin_push(&self.db, &gates).await?;
+        match self.repositories.mirrors.push(push, &branch, Some(head), tip).await {
             Ok(()) => {
                 self.pushed(&mirror, &branch, committed).await?;
                 Ok(Round::Moved)
             }
-            Err(PushError::Moved { .. }) => self.again(&committed).await,
+            // Nor will an earlier push come to it any more: the branch is not where that one expects it.
+            Err(PushError::Moved { .. }) => {
+                self.end_push(&committed, |_| true).await?;
+                Ok(Round::Again(first))
+            }
             Err(PushError::NotKnown(error)) => {
                 tracing::warn!("a push broke off: {error}");
-                self.again(&committed).await
+                self.end_push(&committed, |_| false).await?;
+                Ok(Round::Again(first))
             }
             Err(PushError::Refused { said, .. }) => {
-                self.count_try(&committed).await?;
-                Ok(Round::Refused(said))
+                self.end_push(&committed, |change| !change.is_unsure).await?;
+                Ok(Round::Refused(first, said))
             }
-            Err(PushError::NoCredentials(why)) => Ok(Round::Refused(why)),
+            Err(PushError::NoCredentials(why)) => {
+                self.end_push(&committed, |change| !change.is_unsure).await?;
+                Ok(Round::Refused(first, why))
+            }
         }
     }
 
-    async fn again(&self, committed: &[Committed]) -> Result<Round> {
-        self.count_try(committed).await?;
-        Ok(Round::Again)
+    /// Leaves out what belongs to a control plane that was not read yet, and says so of it: it holds up no other.
+    async fn those_that_are_known(&self, queue: Vec<Stored>) -> Result<(Vec<Stored>, Option<String>)> {
+        let (mut known, mut unread) = (Vec::with_capacity(queue.len()), None);
+        for change in queue {
+            let Some(why) = self.not_known_yet(&change) else {
+                known.push(change);
+                continue;
+            };
+            store::set_why(&self.db, change.standing, &why).await?;
+            unread = Some(why);
+        }
+        Ok((known, unread))
     }
 
     async fn fetched(
@@ -231,10 +264,12 @@ impl Changes {
         Ok(found.await??.map(|(branch, head)| (mirror, branch, head)))
     }
 
-    /// Whoever asked for the first of them gives the credentials.
-    fn opened_by(&self, followed: &Followed, queue: &[Stored]) -> Option<Repo> {
+    /// The project of the first of them gives the credentials.
+    fn opened_by(&self, followed: &Followed, queue: &[Stored]) -> Option<(Repo, Reader)> {
         let snapshot = self.index.load();
-        queue.iter().find_map(|change| repository_of(&snapshot, &change.reader, followed))
+        queue.iter().find_map(|change| {
+            Some((repository_of(&snapshot, &change.reader, followed)?, change.reader.clone()))
+        })
     }
 
     /// Finds what is on the branch already: a push whose answer was lost, or a program that died after it.
@@ -268,9 +303,9 @@ impl Changes {
         let mut admitted = Vec::new();
         for (change, admission) in self.admissions(queue).await? {
             match admission {
-                Admission::Pass => admitted.push(change),
-                Admission::Wait { state, why } => self.put_back(change.standing, state, &why).await?,
-                Admission::End { why } => self.end(change.standing, &why).await?,
+                Admission::Pass { .. } => admitted.push(change),
+                Admission::Wait { state, why } => self.put_back(&change, state, &why).await?,
+                Admission::End { why } => self.fail(&change, &why).await?,
             }
         }
         let mut tx = self.db.begin().await?;
@@ -331,7 +366,7 @@ impl Changes {
         match made.await? {
             Ok(commit) => Ok(Some(Committed { change: ready.change, commit, message })),
             Err(why) => {
-                self.end(ready.change.standing, &format!("Its commit could not be made: {why}.")).await?;
+                self.fail(&ready.change, &format!("Its commit could not be made: {why}.")).await?;
                 Ok(None)
             }
         }
@@ -341,13 +376,13 @@ impl Changes {
     /// and with approvals only if nothing at all is different.
     async fn plan_again(&self, mirror: &MirrorPath, tip: Oid, ready: &mut Ready) -> Result<bool> {
         let change = &mut ready.change;
-        let again = self.planner.again(&change.ask, &change.plan_hash, mirror, tip).await;
+        let again = self.planner.again(&change.ask, Own::Change(change.number()), mirror, tip).await;
         let again = match again.map_err(|error| error.into_answer(&store::system()).to_string()) {
             Ok(again) => match same_moves(&change.plan, &again.plan) {
                 Ok(()) => again,
-                Err(why) => return self.ask_person(change.standing, &why).await,
+                Err(why) => return self.ask_person(change, &why).await,
             },
-            Err(why) => return self.ask_person(change.standing, &why).await,
+            Err(why) => return self.ask_person(change, &why).await,
         };
         let mut tx = self.db.begin().await?;
         let expected: Vec<_> = again.expected.iter().filter(|it| !it.is_empty()).cloned().collect();
@@ -371,9 +406,9 @@ impl Changes {
         Ok(!is_approved)
     }
 
-    async fn ask_person(&self, change: Standing, why: &str) -> Result<bool> {
+    async fn ask_person(&self, change: &Stored, why: &str) -> Result<bool> {
         let why = why.trim_end_matches('.');
-        self.end(
+        self.fail(
             change,
             &format!("What it read has changed: {why}. Plan it again, and look at what it would do now."),
         )
@@ -381,32 +416,26 @@ impl Changes {
         Ok(false)
     }
 
-    /// Asks once more, of the tables themselves; what does not pass goes back, and the rest is committed anew.
-    async fn still_pass(&self, committed: &[Committed]) -> Result<bool> {
+    /// Asks once more, of the tables themselves, and returns how the gates of each stand; what does not pass goes back, and
+    /// then there is none, for the rest is committed anew.
+    async fn still_pass(&self, committed: &[Committed]) -> Result<Option<Vec<(i64, Vec<Gate>)>>> {
         let changes = committed.iter().map(|it| it.change.clone()).collect();
-        let mut all_pass = true;
+        let mut passed = Vec::with_capacity(committed.len());
         for (change, admission) in self.admissions(changes).await? {
             match admission {
-                Admission::Pass => {}
-                Admission::Wait { state, why } => {
-                    all_pass = false;
-                    self.put_back(change.standing, state, &why).await?;
-                }
-                Admission::End { why } => {
-                    all_pass = false;
-                    self.end(change.standing, &why).await?;
-                }
+                Admission::Pass { gates } => passed.push((change.standing.id, gates)),
+                Admission::Wait { state, why } => self.put_back(&change, state, &why).await?,
+                Admission::End { why } => self.fail(&change, &why).await?,
             }
         }
-        Ok(all_pass)
+        Ok(Some(passed).filter(|passed| passed.len() == committed.len()))
     }
 
     /// Writes down what is on the branch, all of it in one transaction.
     async fn pushed(&self, mirror: &MirrorPath, branch: &str, committed: Vec<Committed>) -> Result<()> {
-        let gates = self.gates_now(committed.iter().map(|it| &it.change)).await?;
         let older = self.older_of(mirror, &committed).await?;
         let mut tx = self.db.begin().await?;
-        for (it, gates) in committed.iter().zip(gates) {
+        for it in &committed {
             let tries = match it.change.tries {
                 0 => String::new(),
                 tries => format!(", pushed at try {}", tries + 1),
@@ -418,12 +447,11 @@ impl Changes {
                 continue;
             };
             sqlx::query(
-                "UPDATE changes SET commit = $2, message = $3, gates = $4, pushed_at = clock_timestamp() WHERE id = $1",
+                "UPDATE changes SET commit = $2, message = $3, pushed_at = clock_timestamp() WHERE id = $1",
             )
             .bind(it.change.standing.id)
             .bind(it.commit.to_string())
             .bind(&it.message)
-            .bind(sqlx::types::Json(gates))
             .execute(&mut *tx)
             .await
             .map_err(failed("write a change"))?;
@@ -436,25 +464,37 @@ impl Changes {
         Ok(())
     }
 
-    /// Ends a change without its effect.
-    async fn end(&self, change: Standing, why: &str) -> Result<()> {
+    /// Ends a change without its effect, and with the hold that it set.
+    pub(super) async fn end(&self, change: Standing, to: ChangeState, why: &str) -> Result<()> {
         let mut tx = self.db.begin().await?;
         let step = NewStep { why, who: "", text: why };
-        if store::step_in(&mut tx, change, ChangeState::Failed, step).await?.is_some() {
-            release_of_change(&mut tx, change.id, "the rollback failed").await?;
+        if store::step_in(&mut tx, change, to, step).await?.is_some() {
+            release_of_change(&mut tx, change.id, "its rollback came to nothing").await?;
         }
         tx.commit().await.map_err(failed("write a change"))
     }
 
-    async fn put_back(&self, change: Standing, state: ChangeState, why: &str) -> Result<()> {
+    /// As [`Changes::end`]; but what may still come to the branch is looked for first.
+    async fn fail(&self, change: &Stored, why: &str) -> Result<()> {
+        match change.is_unsure {
+            true => store::set_why(&self.db, change.standing, UNSURE).await,
+            false => self.end(change.standing, ChangeState::Failed, why).await,
+        }
+    }
+
+    /// Has a change wait; but what may still come to the branch is looked for first, for what waits can be cancelled.
+    async fn put_back(&self, change: &Stored, state: ChangeState, why: &str) -> Result<()> {
+        if change.is_unsure {
+            return store::set_why(&self.db, change.standing, UNSURE).await;
+        }
         let step = NewStep { why, who: "", text: why };
-        store::step(&self.db, change, state, step).await.map(drop)
+        store::step(&self.db, change.standing, state, step).await.map(drop)
     }
 
     async fn give_up(&self, id: i64, why: &str) -> Result<()> {
         match store::read(&self.db, id).await? {
             Some(change) if change.standing.state == ChangeState::Committing => {
-                self.end(change.standing, why).await
+                self.fail(&change, why).await
             }
             _ => Ok(()),
         }
@@ -467,14 +507,13 @@ impl Changes {
         Ok(())
     }
 
-    async fn count_try(&self, committed: &[Committed]) -> Result<()> {
-        let ids: Vec<_> = committed.iter().map(|it| it.change.standing.id).collect();
-        sqlx::query("UPDATE changes SET tries = tries + 1 WHERE id = ANY($1)")
-            .bind(ids)
-            .execute(self.db.pool())
-            .await
-            .map_err(failed("write changes"))?;
-        Ok(())
+    /// Counts a try; `is_not_taken` says of which changes the commit will not come to the branch any more.
+    async fn end_push(&self, committed: &[Committed], is_not_taken: impl Fn(&Stored) -> bool) -> Result<()> {
+        let ids = |changes: &mut dyn Iterator<Item = &Committed>| {
+            changes.map(|it| it.change.standing.id).collect::<Vec<_>>()
+        };
+        let not_taken = ids(&mut committed.iter().filter(|it| is_not_taken(&it.change)));
+        store::end_push(&self.db, &ids(&mut committed.iter()), &not_taken).await
     }
 }
 
@@ -486,8 +525,8 @@ pub(super) struct Older {
 }
 
 impl Changes {
-    /// Finds for each change the apps of older ones that it replaces: of a rollback, all that came after what it goes back
-    /// to; of a promotion, those that are still on their way.
+    /// Finds for each change the apps of older ones that it replaces: of a rollback, those that came after what it goes back
+    /// to; of a promotion, those that are still on their way. What they wrote is not there any more.
     async fn older_of(
         &self,
         mirror: &MirrorPath,
@@ -498,8 +537,8 @@ impl Changes {
             let change = &it.change;
             let keys: Vec<_> = change.apps.iter().map(|app| app.app_key.clone()).collect();
             let is_rollback = change.kind == model::plan::PlanKind::Rollback;
-            let rows: Vec<(i64, i32, String)> = sqlx::query_as(
-                "SELECT c.id, a.position, c.commit FROM changes AS c JOIN change_apps AS a ON a.change = c.id
+            let rows: Vec<(i64, i32, String, Json<Vec<Expected>>)> = sqlx::query_as(
+                "SELECT c.id, a.position, c.commit, a.expected FROM changes AS c JOIN change_apps AS a ON a.change = c.id
                  WHERE c.id <> $1 AND c.environment = $2 AND a.app_key = ANY($3) AND a.by_change IS NULL
                      AND c.repository = $4 AND c.commit IS NOT NULL AND c.id < $1
                      AND (c.ended_at IS NULL OR ($5 AND c.state = 'done'))",
@@ -512,7 +551,7 @@ impl Changes {
             .fetch_all(self.db.pool())
             .await
             .map_err(failed("read changes"))?;
-            let (at, back_to) = (mirror.clone(), change.plan.from.clone());
+            let (at, back_to, new) = (mirror.clone(), change.plan.from.clone(), it.commit);
             let undone = blocking(move || {
                 let repository = at.open()?;
                 let back_to = repository.revparse_single(&back_to).ok().filter(|_| is_rollback);
@@ -521,9 +560,11 @@ impl Changes {
                     let (Some(back_to), Ok(commit)) = (back_to, Oid::from_str(commit)) else { return false };
                     back_to == commit || repository.graph_descendant_of(back_to, commit).unwrap_or(false)
                 };
-                let undone = rows.into_iter().filter(|(_, _, commit)| !is_kept(commit));
+                let tree = Tree::at(&repository, &new.to_string()).ok();
+                let is_there = |expected: &[Expected]| tree.as_ref().is_some_and(|it| holds(it, expected));
+                let undone = rows.into_iter().filter(|(.., commit, wrote)| !is_kept(commit) && !is_there(wrote));
                 Ok::<_, MirrorError>(
-                    undone.map(|(change, position, _)| Older { change, position }).collect::<Vec<_>>(),
+                    undone.map(|(change, position, ..)| Older { change, position }).collect::<Vec<_>>(),
                 )
             });
             all.insert(change.standing.id, undone.await??);
@@ -585,6 +626,14 @@ impl Changes {
     }
 }
 
+/// How a round ends that could push nothing: where a commit may still come to the branch, the next one is not at once.
+fn idle(queue: &[Stored]) -> Round {
+    match queue.iter().any(|change| change.is_unsure) {
+        true => Round::Silent(UNSURE.into()),
+        false => Round::Moved,
+    }
+}
+
 fn lease_of(followed: &Followed) -> String {
     format!("write {} {}", followed.repository, followed.revision)
 }
@@ -629,7 +678,7 @@ fn search(
     let ids: Vec<_> = bases.iter().filter_map(|it| Oid::from_str(it).ok()).collect();
     let common = match ids.as_slice() {
         [one] => Some(*one),
-        many => repository.merge_base_many(many).ok(),
+        many => repository.merge_base_octopus(many).ok(),
     };
     if let Some(common) = common.filter(|it| repository.find_commit(*it).is_ok()) {
         walk.hide(common)?;
@@ -705,5 +754,38 @@ impl Writing {
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.lock().remove(&self.1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use git2::Signature;
+
+    use super::*;
+
+    #[test]
+    fn a_commit_is_found_whichever_of_several_bases_is_named_first() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let repository = Repository::init_bare(folder.path()).expect("a repository");
+        let tree = repository.treebuilder(None).and_then(|it| it.write()).expect("a tree");
+        let tree = repository.find_tree(tree).expect("a tree");
+        let token = "5f6f0e0a-0000-4000-8000-000000000000";
+        // Which base comes first hangs on the ids of the commits.
+        for seconds in 0..16 {
+            let mut commits: Vec<Oid> = Vec::new();
+            for number in 0..5 {
+                let who = Signature::new("bot", "bot@example.com", &git2::Time::new(seconds * 100 + number, 0));
+                let who = who.expect("a signature");
+                let message =
+                    if number == 1 { format!("Ours\n\nQuarterdeck-Token: {token}\n") } else { format!("{number}") };
+                let parent = commits.last().map(|it| repository.find_commit(*it).expect("is there"));
+                let parents: Vec<_> = parent.iter().collect();
+                commits.push(repository.commit(None, &who, &who, &message, &tree, &parents).expect("commits"));
+            }
+            let bases = [0, 2, 4].map(|it: usize| commits[it].to_string()).into();
+            let wanted = [(token.to_owned(), 7)].into();
+            let found = search(&repository, commits[4], &bases, &wanted).expect("searches");
+            assert_eq!(found.get(&7).map(|(id, _)| *id), Some(commits[1]));
+        }
     }
 }

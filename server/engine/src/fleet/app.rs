@@ -2,7 +2,6 @@
 
 use model::{
     Actor, Timestamp,
-    application::ApplicationId,
     apps::{Act, ActKind, AppDetail, AppEnvironment, CellDetail, CellId, Release},
     status::Environment,
 };
@@ -14,7 +13,7 @@ use super::{
 };
 use crate::{
     access::{Object, Verb},
-    git::remote,
+    git::mirror,
 };
 
 /// What repositories tell of an app.
@@ -35,7 +34,7 @@ pub fn app_detail(
     now: Timestamp,
 ) -> AppDetail {
     let first = app.rows.iter().flatten().next();
-    let repository = first.map(|row| remote::shown(&row.repo_url)).filter(|url| !url.is_empty());
+    let repository = first.map(|row| mirror::shown(&row.repo_url)).filter(|url| !url.is_empty());
     let base_path = first.and_then(|row| row.identity.base_path.clone());
     let why = first.map_or_else(String::new, |row| {
         row.identity.reason.sentence(repository.as_deref().unwrap_or_default(), base_path.as_deref())
@@ -134,8 +133,7 @@ fn next_step(
     Some(Act { kind, to: Some(to.to_owned()), denied })
 }
 
-/// What the actor lacks to bring an app to an environment that it is not in: the right on an Application that would be
-/// named as the one here, with the other environment.
+/// What the actor lacks to bring an app to an environment that it is not in.
 pub fn lacks_to_introduce(snapshot: &Snapshot, actor: &Actor, source: &Row, to: &str) -> Option<String> {
     lacks_elsewhere(snapshot, actor, Verb::Promote, source, to)
 }
@@ -148,15 +146,11 @@ pub fn lacks_elsewhere(
     source: &Row,
     to: &str,
 ) -> Option<String> {
-    let here = source.environment.name().unwrap_or_default();
-    let id = ApplicationId { name: source.id.name.replace(here, to), ..source.id.clone() };
-    let home = snapshot.planes.get(&id.control_plane).map(|plane| plane.namespace.as_str());
-    let object = Object::Application {
-        id: &id,
+    let object = Object::Absent {
+        control_plane: &source.id.control_plane,
         project: &source.project,
-        environment: Some(to),
+        environment: to,
         app: &source.app,
-        home: home.unwrap_or_default(),
     };
     snapshot.rights.lacks(actor, verb, &object)
 }

@@ -352,7 +352,7 @@ fn draw(
                 at: condition.last_transition_time.map(Timestamp::from),
             })
             .collect(),
-        operation: status.operation_state.as_ref().and_then(|state| operation(state, &resources)),
+        operation: status.operation_state.as_ref().and_then(|state| operation(state, &resources, row.source)),
         resources,
         resources_note: live.note.clone(),
         ..without_object(snapshot, row, String::new(), history, now)
@@ -372,7 +372,7 @@ fn sources(application: &FullApplication) -> Vec<Source> {
                 source.target_revision
             },
             repo_url: source.repo_url,
-            revision: sync.revisions.get(index).cloned().or_else(|| sync.revision().map(str::to_owned)),
+            revision: sync.revision(index).map(str::to_owned),
         })
         .collect()
 }
@@ -436,7 +436,7 @@ fn resources(snapshot: &Snapshot, row: &Row, parts: &Parts) -> Vec<Resource> {
     resources
 }
 
-fn operation(state: &FullOperationState, resources: &[Resource]) -> Option<OperationDetail> {
+fn operation(state: &FullOperationState, resources: &[Resource], source: usize) -> Option<OperationDetail> {
     let phase = Phase::parse(&state.phase)?;
     let sync = state.operation.sync.clone().unwrap_or_default();
     let waits_for = state.message.strip_prefix("waiting for ").filter(|_| phase == Phase::Running);
@@ -452,7 +452,7 @@ fn operation(state: &FullOperationState, resources: &[Resource]) -> Option<Opera
         automated: state.operation.initiated_by.automated,
         started_at: state.started_at.map(Timestamp::from),
         finished_at: state.finished_at.map(Timestamp::from),
-        revision: state.sync_result.revision.revision(),
+        revision: state.sync_result.revision.revision(source).map(str::to_owned),
         retry_count: state.retry_count,
         dry_run: sync.dry_run,
         prune: sync.prune,

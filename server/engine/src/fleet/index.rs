@@ -178,11 +178,11 @@ pub struct Row {
     pub standing: Standing,
     pub destination: Destination,
     pub repo_url: Arc<str>,
+    /// The place of this source where several are listed.
+    pub source: usize,
     /// In the repository, or the chart's name.
     pub path: String,
     pub is_chart: bool,
-    /// Whether it names its sources in a list, so that an operation would have to name a revision of each.
-    pub several_sources: bool,
     pub target_revision: String,
     pub health: Health,
     pub health_since: Option<Timestamp>,
@@ -221,6 +221,8 @@ pub struct Operation {
     pub revision: Option<String>,
     pub started_by: Option<String>,
     pub automated: bool,
+    /// Whether it only tries what a sync would do.
+    pub dry_run: bool,
     pub audit_id: Option<String>,
 }
 
@@ -775,10 +777,7 @@ impl Indexer {
             namespace: metadata.namespace.unwrap_or_default(),
             name: metadata.name.unwrap_or_default(),
         };
-        let several_sources = !spec.sources.is_empty();
-        // A source that only lends values names no path of its own.
-        let source =
-            spec.sources().into_iter().find(|source| source.reference.is_empty()).unwrap_or_default();
+        let (place, source) = spec.main_source();
         let state = status.operation_state.and_then(|state| {
             Some(Operation {
                 phase: Phase::parse(&state.phase)?,
@@ -786,9 +785,15 @@ impl Indexer {
                 failure: state.sync_result.failure().map(|failure| shorten(&failure)),
                 started_at: state.started_at.map(Timestamp::from),
                 finished_at: state.finished_at.map(Timestamp::from),
-                revision: state.sync_result.revision.revision().or_else(|| state.operation.commit()),
+                revision: state
+                    .sync_result
+                    .revision
+                    .revision(place)
+                    .map(str::to_owned)
+                    .or_else(|| state.operation.commit(place)),
                 started_by: state.operation.initiated_by.person(),
                 automated: state.operation.initiated_by.automated,
+                dry_run: state.operation.sync.as_ref().is_some_and(|sync| sync.dry_run),
                 audit_id: state.operation.audit_id().map(str::to_owned),
             })
         });
@@ -821,8 +826,8 @@ impl Indexer {
         let mut row = Row {
             identity,
             repo_url: self.repository(source.repo_url),
+            source: place,
             is_chart,
-            several_sources,
             place: self.place_of(&cluster),
             standing: Standing(0),
             cluster,
@@ -838,7 +843,7 @@ impl Indexer {
             operation: state,
             requested,
             version: version_among(&status.summary.images, &app),
-            revision: status.sync.revision().map(str::to_owned),
+            revision: status.sync.revision(place).map(str::to_owned),
             condition: status
                 .conditions
                 .first()
@@ -885,7 +890,7 @@ impl Row {
                 .into_iter()
                 .filter_map(|deploy| {
                     Some(PastDeploy {
-                        revision: deploy.revision.revision()?,
+                        revision: deploy.revision.revision(self.source)?.to_owned(),
                         deploy_started_at: deploy.deploy_started_at?.into(),
                         deployed_at: deploy.deployed_at?.into(),
                         started_by: deploy.initiated_by.person(),

@@ -86,6 +86,27 @@ pub struct OpenChange {
     pub plan: String,
 }
 
+/// The change that is in nobody's way, for it is what is asked about.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Own<'a> {
+    #[default]
+    None,
+    /// That which carries out the plan with this hash.
+    Plan(&'a str),
+    /// That with this number, whatever its plan has become.
+    Change(u64),
+}
+
+impl Own<'_> {
+    fn is(self, change: &OpenChange) -> bool {
+        match self {
+            Self::None => false,
+            Self::Plan(hash) => change.plan == hash,
+            Self::Change(id) => change.id == id,
+        }
+    }
+}
+
 impl GateBook {
     /// Gathers what was read at a moment.
     pub fn new(freezes: Vec<Freeze>, holds: Vec<Hold>, changes: Vec<OpenChange>, now: Timestamp) -> Self {
@@ -206,19 +227,14 @@ impl GateBook {
 
     /// Returns the open change of an app in an environment; of several the newest.
     pub fn change_of(&self, app_key: &str, environment: &str) -> Option<&OpenChange> {
-        self.other_change_of(app_key, environment, None)
+        self.other_change_of(app_key, environment, Own::None)
     }
 
-    /// As [`Self::change_of`], without those that carry out this plan.
-    pub fn other_change_of(
-        &self,
-        app_key: &str,
-        environment: &str,
-        plan: Option<&str>,
-    ) -> Option<&OpenChange> {
+    /// As [`Self::change_of`], without one's own.
+    pub fn other_change_of(&self, app_key: &str, environment: &str, own: Own<'_>) -> Option<&OpenChange> {
         let places = self.changes_of.get(app_key)?;
         let changes = places.iter().rev().map(|place| &self.changes[*place]);
-        changes.into_iter().find(|it| it.environment == environment && Some(it.plan.as_str()) != plan)
+        changes.into_iter().find(|it| it.environment == environment && !own.is(it))
     }
 }
 
@@ -498,7 +514,9 @@ pub(super) mod tests {
         let book = GateBook::new(vec![], holds, changes, now);
         assert!(book.hold_of("web", "prod", now).is_some() && book.hold_of("web", "staging", now).is_none());
         assert_eq!(book.change_of("web", "staging").map(|it| it.id), Some(9), "the newest");
-        assert_eq!(book.other_change_of("web", "staging", Some("plan-9")).map(|it| it.id), Some(7));
+        for own in [Own::Plan("plan-9"), Own::Change(9)] {
+            assert_eq!(book.other_change_of("web", "staging", own).map(|it| it.id), Some(7));
+        }
         assert_eq!(book.change_of("web", "prod"), None);
         assert_eq!(
             book.change_of("api", "prod").map(OpenChange::sentence).as_deref(),

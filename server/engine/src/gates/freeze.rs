@@ -94,7 +94,7 @@ impl Gates {
         let (snapshot, now) = (self.index.load(), super::now());
         let (environment, project) = (or_all(&request.environment), or_all(&request.project));
         let intent = |details| intent("create_freeze", environment.as_deref(), project.as_deref(), details);
-        let asked = json!({"asked": request});
+        let asked = audit::asked(request);
         let object = object_name(environment.as_deref(), project.as_deref());
         if let Err(error) = authorize(&snapshot.rights, actor, Verb::Create, &object) {
             return Err(self.deny(actor, intent(asked), error).await?);

@@ -62,7 +62,7 @@ pub struct NewHold<'a> {
     pub expected: &'a [Expected],
 }
 
-/// Places a hold, in the place of one that there is, with its record, in a transaction of the caller's; returns its id.
+/// Places a hold, that of a rollback in the place of another rollback's, with its record, in a transaction of the caller's; returns its id.
 pub async fn place_in(tx: &mut PgConnection, hold: NewHold<'_>) -> Result<i64> {
     place(tx, hold).await.map(|(id, _)| id)
 }
@@ -84,15 +84,17 @@ pub async fn release_of_change(tx: &mut PgConnection, change: i64, why: &str) ->
 }
 
 async fn place(tx: &mut PgConnection, hold: NewHold<'_>) -> Result<(i64, AuditId)> {
-    // One app has one hold in an environment: the newest one says what is meant.
+    // One rollback takes the place of another, and its hold that of the other's. What a person holds stays: who may roll
+    // back may not release that, and the rollback may come to nothing.
     let before: Vec<Hold> = sqlx::query_as(
         "UPDATE holds SET released_at = clock_timestamp(), released_by = $3
          WHERE app_key = $1 AND environment = $2 AND released_at IS NULL
-         AND (expires_at IS NULL OR expires_at > clock_timestamp()) RETURNING *",
+         AND (expires_at IS NULL OR expires_at > clock_timestamp()) AND change IS NOT NULL AND $4 RETURNING *",
     )
     .bind(hold.app_key)
     .bind(hold.environment)
     .bind(&hold.actor.name)
+    .bind(hold.change.is_some())
     .fetch_all(&mut *tx)
     .await
     .map_err(failed(PLACE))?;
@@ -166,7 +168,7 @@ impl Gates {
         let (reason, lasts) = match checked(request) {
             Ok(checked) => checked,
             Err(error) => {
-                return Err(self.refuse(actor, place.entry(json!({"asked": request})), error).await?);
+                return Err(self.refuse(actor, place.entry(audit::asked(request)), error).await?);
             }
         };
         let mut tx = self.db.begin().await?;
@@ -178,7 +180,7 @@ impl Gates {
                 other.sentence(now),
                 request.environment
             );
-            let entry = place.entry(json!({"asked": request}));
+            let entry = place.entry(audit::asked(request));
             return Err(self.refuse(actor, entry, AppError::Conflict { why }).await?);
         }
         let (_, audit_id) = super::hold::place(&mut tx, place.hold(actor, &reason, lasts)).await?;
@@ -279,7 +281,11 @@ fn place_of(
 
 impl Place {
     fn authorize(&self, snapshot: &Snapshot, actor: &Actor, verb: Verb) -> AppResult<()> {
-        self.rows.iter().try_for_each(|row| snapshot.rights.authorize(actor, verb, &snapshot.object_of(row)))
+        let place = format!("every Application of {} in {}", self.name, self.environment);
+        self.rows.iter().try_for_each(|row| {
+            let allowed = snapshot.rights.authorize(actor, verb, &snapshot.object_of(row));
+            allowed.map_err(|error| without_names(error, verb, &place))
+        })
     }
 
     /// By its first Application, which stands for all.
@@ -416,7 +422,19 @@ fn authorize_release(snapshot: &Snapshot, actor: &Actor, hold: &Hold) -> AppResu
     if rows.peek().is_none() {
         return remains(hold, |object| snapshot.rights.authorize(actor, Verb::ReleaseHold, object));
     }
-    rows.try_for_each(|row| snapshot.rights.authorize(actor, Verb::ReleaseHold, &snapshot.object_of(row)))
+    let place = format!("every Application of {} in {}", hold.name, hold.environment);
+    rows.try_for_each(|row| {
+        let allowed = snapshot.rights.authorize(actor, Verb::ReleaseHold, &snapshot.object_of(row));
+        allowed.map_err(|error| without_names(error, Verb::ReleaseHold, &place))
+    })
+}
+
+/// Who sees one Application of a place learns of another there that it is, and no more.
+fn without_names(error: AppError, verb: Verb, place: &str) -> AppError {
+    match error {
+        AppError::NotFound { .. } => AppError::Forbidden { verb: verb.to_string(), object: place.to_owned() },
+        other => other,
+    }
 }
 
 fn rows_of<'s>(snapshot: &'s Snapshot, hold: &'s Hold) -> impl Iterator<Item = &'s Arc<Row>> {

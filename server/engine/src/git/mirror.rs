@@ -41,7 +41,7 @@ pub use self::{
     credentials::{ArgoSecrets, CredentialSource, Credentials, WriteSetting},
     error::MirrorError,
     facts::CommitFacts,
-    push::PushError,
+    push::{PushError, ReadyPush},
     remote::{Remote, shown},
 };
 use super::webhook::Push;
@@ -142,7 +142,7 @@ struct Shared {
     credentials: Arc<dyn CredentialSource>,
     metrics: Metrics,
     tasks: Tasks,
-    network: Semaphore,
+    network: Arc<Semaphore>,
     all: Mutex<HashMap<String, Arc<Mirror>>>,
     known: Mutex<Vec<Repo>>,
     known_changed: Notify,
@@ -164,7 +164,7 @@ impl Mirrors {
     ) -> Result<Self, MirrorError> {
         let lock = schedule::take_folder(&settings.folder)?;
         let shared = Shared {
-            network: Semaphore::new(settings.at_once),
+            network: Arc::new(Semaphore::new(settings.at_once)),
             all: Mutex::new(schedule::found(&settings.folder)),
             known: Mutex::default(),
             known_changed: Notify::new(),

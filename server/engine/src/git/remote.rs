@@ -1,4 +1,4 @@
-//! URLs of repositories: which of them mean the same one, and how they are shown.
+//! URLs of repositories: which of them mean the same one.
 
 /// Returns what is equal for all spellings of one repository: host in lower case and path, without scheme, user, port of
 /// the scheme, `.git` and slashes at the end. `git@host:path` (scp's form) and `ssh://git@host/path` are the same.
@@ -20,19 +20,6 @@ pub fn normalized(url: &str) -> String {
     if host.is_empty() { path.to_owned() } else { format!("{host}/{path}") }
 }
 
-/// Returns a URL as people may see it: without what stands before an `@` in a URL with a scheme.
-pub fn shown(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) =
-                rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
-            let host = authority.rsplit('@').next().unwrap_or(authority);
-            path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
-        }
-        None => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,12 +37,5 @@ mod tests {
         }
         assert_eq!(normalized("file:///srv/fleet.git"), "/srv/fleet");
         assert_ne!(normalized("https://a.example.com/x"), normalized("https://a.example.com:8443/x"));
-    }
-
-    #[test]
-    fn nothing_before_the_host_is_shown() {
-        assert_eq!(shown("https://user:s@cret@git.example.com/x.git"), "https://git.example.com/x.git");
-        assert_eq!(shown("https://token@git.example.com"), "https://git.example.com");
-        assert_eq!(shown("git@git.example.com:x.git"), "git@git.example.com:x.git");
     }
 }

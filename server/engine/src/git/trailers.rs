@@ -157,10 +157,14 @@ impl Reader {
 /// is too long is cut.
 pub fn one_line(text: &str) -> String {
     let is_break = |c: char| c.is_control() || c.is_whitespace() || matches!(c, '\u{2028}' | '\u{2029}');
-    let is_hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
     let words = text.split(is_break).filter(|word| !word.is_empty());
     let line = words.collect::<Vec<_>>().join(" ");
     line.chars().filter(|c| !is_hidden(*c)).take(LONGEST).collect::<String>().trim().to_owned()
+}
+
+/// Whether a character is not to be seen, or turns those that follow.
+pub(super) fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use git2::{ObjectType, Oid, Repository};
 use model::{Timestamp, plan::CommitRef};
 use rustc_hash::FxHashMap as HashMap;
 
+use super::trailers::is_hidden;
+
 /// Larger files are not read: a manifest is not.
 const LARGEST: usize = 5_000_000;
 /// More entries are not walked through.
@@ -355,7 +357,7 @@ impl Touch {
 
 /// What anybody may have written, as one line.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    text.chars().filter(|c| !c.is_control() && !is_hidden(*c)).take(200).collect()
 }
 
 fn content_of(commit: &git2::Commit<'_>, path: &str) -> Option<Oid> {

@@ -1,6 +1,9 @@
 //! What is asked for, in terms of the fleet: which Applications it concerns, and what of the source was verified.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use git2::Oid;
 use model::{
@@ -17,7 +20,7 @@ use crate::{
         matrix::{self, Gathered, state_of},
         view,
     },
-    gates::GateBook,
+    gates::{GateBook, Own},
     git::{plan::UndoApp, remote},
     repositories::followed_by,
 };
@@ -88,8 +91,7 @@ pub(super) struct AskedApp {
 #[derive(Clone, Copy)]
 pub(super) struct InTheWay<'a> {
     pub(super) book: &'a GateBook,
-    /// The plan whose own change is in nobody's way.
-    pub(super) plan: Option<&'a str>,
+    pub(super) own: Own<'a>,
     pub(super) now: Timestamp,
 }
 
@@ -122,11 +124,13 @@ fn ask_promotion(
         let why = format!("{} to itself is no promotion: name two environments.", ask.from);
         return Err(AppError::Invalid { field: "to".into(), why });
     }
-    let chosen: Vec<Gathered<'_>> = if ask.apps.is_empty() {
-        let (apps, _) = matrix::gather(seen, order);
-        apps.into_iter().filter(|app| !app.rows[from].is_empty() && !app.rows[to].is_empty()).collect()
-    } else {
-        ask.apps.iter().map(|slug| find(seen, order, slug)).collect::<AppResult<_>>()?
+    let chosen = match ask.apps.as_slice() {
+        [] => {
+            let (apps, _) = matrix::gather(seen, order);
+            apps.into_iter().filter(|app| !app.rows[from].is_empty() && !app.rows[to].is_empty()).collect()
+        }
+        [slug] => vec![find(seen, order, slug)?],
+        slugs => find_all(seen, order, slugs)?,
     };
     let is_single = chosen.len() == 1;
     let mut apps = Vec::new();
@@ -165,7 +169,17 @@ fn ask_promotion(
         app.skip = app.skip.take().or_else(|| strays(&lead, app));
     }
     let warnings = warnings_of_way(order, from, to);
-    Ok(Asked { ask: AskPlan::Promote(ask.clone()), lead, apps, warnings, undo: None })
+    let ask = AskPlan::Promote(named(ask, &apps));
+    Ok(Asked { ask, lead, apps, warnings, undo: None })
+}
+
+/// Names the apps that are asked for, so that it stays the same whoever computes it again, and nothing besides.
+fn named(ask: &AskPromotion, apps: &[AskedApp]) -> AskPromotion {
+    let slugs: Vec<_> = apps.iter().map(|app| app.slug.clone()).collect();
+    let among =
+        |list: &[String]| slugs.iter().filter(|slug| list.contains(slug)).cloned().collect::<Vec<_>>();
+    let (take_latest, overwrite) = (among(&ask.take_latest), among(&ask.overwrite));
+    AskPromotion { from: ask.from.clone(), to: ask.to.clone(), apps: slugs, take_latest, overwrite }
 }
 
 fn ask_rollback(seen: &Snapshot, order: &[Environment], ask: &AskRollback) -> AppResult<Asked> {
@@ -318,13 +332,24 @@ impl InTheWay<'_> {
         if let Some((freeze, until)) = self.book.freeze_of_any(to, projects, self.now) {
             return Some(freeze.sentence(until, self.now));
         }
-        self.book.other_change_of(key, to, self.plan).map(|change| change.sentence())
+        self.book.other_change_of(key, to, self.own).map(|change| change.sentence())
     }
 }
 
 /// Finds an app by its slug.
 pub(super) fn find<'a>(seen: &'a Snapshot, order: &[Environment], slug: &str) -> AppResult<Gathered<'a>> {
-    matrix::find(seen, order, slug).ok_or_else(|| AppError::NotFound { what: format!("App {slug}") })
+    matrix::find(seen, order, slug).ok_or_else(|| AppError::NotFound { what: format!("App {slug:.60}") })
+}
+
+/// As [`find`], of many at once, and each once.
+fn find_all<'a>(seen: &'a Snapshot, order: &[Environment], slugs: &[String]) -> AppResult<Vec<Gathered<'a>>> {
+    let (apps, _) = matrix::gather(seen, order);
+    let mut by_slug: HashMap<_, _> =
+        apps.into_iter().filter_map(|app| Some((seen.apps.slug_of(app.key)?, app))).collect();
+    let mut named = BTreeSet::new();
+    let once = slugs.iter().filter(|slug| named.insert(slug.as_str()));
+    let absent = |slug: &String| AppError::NotFound { what: format!("App {slug:.60}") };
+    once.map(|slug| by_slug.remove(slug.as_str()).ok_or_else(|| absent(slug))).collect()
 }
 
 /// Returns the place of an environment in the order of promotions.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use git2::{ObjectType, Oid};
 use model::{
     Actor, AppError,
+    application::ApplicationId,
     plan::{AskPlan, Plan, PlanRow, RowOutcome},
 };
 
@@ -12,6 +13,7 @@ use super::{Made, Planner, reach::Reached, why_stale};
 use crate::{
     Result,
     fleet::index::Row,
+    gates::Own,
     git::{
         mirror::MirrorPath,
         plan::{Expected, PlannedFile},
@@ -24,7 +26,7 @@ pub(crate) struct Ready {
     pub(crate) plan: Plan,
     pub(crate) reached: Vec<Reached>,
     /// The Applications whose objects could not be rendered.
-    pub(crate) not_rendered: Vec<String>,
+    pub(crate) not_rendered: Vec<ApplicationId>,
     /// What makes a person look twice.
     pub(crate) findings: Vec<String>,
     pub(crate) files: Vec<PlannedFile>,
@@ -58,7 +60,7 @@ impl Planner {
     /// There is no such plan for this actor, or it does not hold any more.
     pub(crate) async fn ready(&self, actor: &Actor, hash: &str) -> Result<Ready> {
         let kept = self.kept(actor, hash).await?;
-        let made = self.plan(actor, &kept.ask, &self.gates.book(), Some(hash)).await?;
+        let made = self.plan(actor, &kept.ask, &self.gates.book(), Own::Plan(hash)).await?;
         if made.planned.plan.hash != kept.plan.hash {
             let why = format!(
                 "The plan does not hold any more: {} Compute it again, and look at what it would do now.",
@@ -82,7 +84,7 @@ impl Planner {
         Ok(Ready {
             ask: kept.ask,
             reached: kept.reached,
-            not_rendered: not_rendered.map(|it| it.application.name.clone()).collect(),
+            not_rendered: not_rendered.map(|it| it.application.clone()).collect(),
             findings,
             files,
             lead: asked.lead,
@@ -99,11 +101,11 @@ impl Planner {
     pub(crate) async fn again(
         &self,
         ask: &AskPlan,
-        own: &str,
+        own: Own<'_>,
         mirror: &MirrorPath,
         head: Oid,
     ) -> Result<Again> {
-        let asked = self.asked(&crate::changes::system(), ask, &self.gates.book(), Some(own)).await?;
+        let asked = self.asked(&crate::changes::system(), ask, &self.gates.book(), own).await?;
         let made = self.plan_at(asked, mirror.clone(), head).await?;
         let files = files_of(&made);
         Ok(Again { files, expected: made.planned.expected, plan: made.planned.plan })
@@ -116,9 +118,9 @@ impl Planner {
     pub(crate) async fn verified_now(
         &self,
         ask: &AskPlan,
-        own: &str,
+        own: Own<'_>,
     ) -> Result<Vec<(String, model::plan::Verified, Option<Oid>)>> {
-        let asked = self.asked(&crate::changes::system(), ask, &self.gates.book(), Some(own)).await?;
+        let asked = self.asked(&crate::changes::system(), ask, &self.gates.book(), own).await?;
         Ok(asked.apps.into_iter().map(|app| (app.slug, app.verified, app.commit)).collect())
     }
 
@@ -126,8 +128,8 @@ impl Planner {
     ///
     /// # Errors
     /// What cannot be planned now.
-    pub(crate) async fn moves_still(&self, ask: &AskPlan, own: &str, row: &PlanRow) -> Result<bool> {
-        let made = self.plan(&crate::changes::system(), ask, &self.gates.book(), Some(own)).await?;
+    pub(crate) async fn moves_still(&self, ask: &AskPlan, own: Own<'_>, row: &PlanRow) -> Result<bool> {
+        let made = self.plan(&crate::changes::system(), ask, &self.gates.book(), own).await?;
         let now = made.planned.plan.rows.iter().find(|it| it.base_path == row.base_path);
         Ok(now.is_some_and(|now| match now.outcome {
             RowOutcome::Moves => now.moves == row.moves,

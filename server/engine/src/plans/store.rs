@@ -27,11 +27,12 @@ pub(super) struct Kept {
     pub(super) asked_at: Timestamp,
 }
 
-/// Keeps a plan. One that is kept already stays as it is, with who asked first.
+/// Keeps a plan. One that is kept already stays as it is, with who asked first; but what it reaches and what was rendered
+/// of it are told anew.
 pub(super) async fn keep(db: &Db, actor: &Actor, kept: &Kept) -> Result<()> {
     sqlx::query(
         "INSERT INTO plans (hash, ask, plan, touched, rendered, asked_by) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (hash) DO NOTHING",
+         ON CONFLICT (hash) DO UPDATE SET touched = excluded.touched, rendered = excluded.rendered",
     )
     .bind(&kept.plan.hash)
     .bind(Json(&kept.ask))

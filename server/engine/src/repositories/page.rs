@@ -47,7 +47,7 @@ impl Repositories {
         let row = rows.first().ok_or_else(|| AppError::NotFound { what: format!("Repository {id:.12}") })?;
         self.mirrors.fresh(&repo_of(row), max_age).await?;
         self.read_moved(&super::followed(&self.index.load())).await;
-        Ok(crate::git::remote::shown(&row.repo_url))
+        Ok(crate::git::mirror::shown(&row.repo_url))
     }
 
     async fn row(&self, key: &Key, rows: &[&Row], sees_all: bool) -> RepositoryRow {
@@ -64,7 +64,7 @@ impl Repositories {
         let mut branches = Vec::new();
         let mut row = RepositoryRow {
             id: id_of(key),
-            url: rows.first().map_or_else(String::new, |row| crate::git::remote::shown(&row.repo_url)),
+            url: rows.first().map_or_else(String::new, |row| crate::git::mirror::shown(&row.repo_url)),
             control_plane: control_plane.clone(),
             mirror: state.as_ref().map_or(MirrorState::Never, mirror_state),
             bytes: state.as_ref().map_or(0, |state| state.size),
@@ -101,6 +101,12 @@ impl Repositories {
     }
 }
 
+/// Whether a path is that of a folder, or in it. All of a repository is nobody's own.
+fn is_below(path: &str, folder: &str) -> bool {
+    let rest = Some(folder).filter(|it| !it.is_empty()).and_then(|folder| path.strip_prefix(folder));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Adds what was found in a branch. Who does not see all Applications of a repository learns of no other apps in it.
 fn tell(row: &mut RepositoryRow, facts: &Facts, rows: &[&Row], sees_all: bool) {
     let visible: BTreeMap<&str, BTreeSet<&str>> = rows.iter().filter_map(|row| facts.place_of(row)).fold(
@@ -111,8 +117,7 @@ fn tell(row: &mut RepositoryRow, facts: &Facts, rows: &[&Row], sees_all: bool) {
         },
     );
     let is_visible = |path: &str| {
-        sees_all
-            || rows.iter().any(|row| !row.path.is_empty() && path.starts_with(row.path.trim_matches('/')))
+        sees_all || rows.iter().any(|row| is_below(path, row.path.trim_matches('/')))
     };
     for app in &facts.found.apps {
         let seen = visible.get(app.base_path.as_str());

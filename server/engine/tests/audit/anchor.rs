@@ -1,6 +1,6 @@
 //! Anchors: what is appended to the branch and when, what comes in between, and what they find.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use engine::{
     audit::{
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use super::{acts, prune as retention, seal_all};
 use crate::{
-    mirror::{Lab, Origin, run},
+    mirror::{Lab, Origin, install, run},
     support::{as_owner, count, database},
 };
 
@@ -71,8 +71,7 @@ impl House {
         let (db, script) = (database().await, tempfile::tempdir().expect("a folder"));
         let git = script.path().join("git");
         let places = format!("here={}\norigin={}", script.path().display(), origin.path().display());
-        fs::write(&git, format!("#!/bin/sh\n{places}\n{BETWEEN}\n")).expect("a script");
-        fs::set_permissions(&git, fs::Permissions::from_mode(0o755)).expect("runs");
+        install(&git, &format!("#!/bin/sh\n{places}\n{BETWEEN}\n"));
         let lab = Lab::with(|settings| settings.git = git);
         let committer = Committer { name: "Quarterdeck".into(), email: "bot@example.com".into(), key: None };
         let anchoring = Anchoring {

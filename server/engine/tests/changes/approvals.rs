@@ -1,6 +1,6 @@
 //! People decide (R12): a quorum, by others than who asked, of this plan, for a while, and for this change alone.
 
-use engine::fleet::environment::EnvironmentSetting;
+use engine::fleet::{environment::EnvironmentSetting, index::Change};
 use model::{
     Actor, AppError,
     change::{ChangeState, DecideChange, Verdict},
@@ -8,7 +8,7 @@ use model::{
 };
 
 use super::{
-    fleet::CREW,
+    fleet::{CREW, Looks, PLANE},
     house::{AFTER, BEFORE, House, of_groups, person, token},
     remote::{kustomization, overlay},
     replica::Setup,
@@ -309,5 +309,63 @@ async fn what_waits_for_a_person_is_on_their_list_with_enough_to_decide() {
     let after = house.replica.changes.waiting(&person("ben")).await.expect("reads");
     assert!(after.to_decide.is_empty());
     assert_eq!(after.decided[0].change, change);
+    house.end().await;
+}
+
+#[tokio::test]
+async fn r12_no_token_takes_a_word_back_or_a_change_of_its_owner() {
+    let (house, change) = asked(2).await;
+    let (ana, ben) = (person("ana"), person("ben"));
+    house.approve(&ben, change).await.expect("approves");
+    let narrow = |owner: &Actor| Actor { scopes: vec!["applications, get, */*".into()], ..token(owner) };
+    let error = house.decide(&narrow(&ben), change, Verdict::TakeBack).await.expect_err("is Ben's own word");
+    assert!(conflict(error).contains("token"));
+    let error = house.cancel(&narrow(&ana), change).await.expect_err("was not made for it");
+    assert!(matches!(error, AppError::Forbidden { .. }), "{error:?}");
+    // Nor does a name that anybody may have chosen.
+    let namesake = Actor { subject: "other-provider|ana".into(), ..of_groups("ana", &["nobody"]) };
+    assert!(house.cancel(&namesake, change).await.is_err());
+    house.cancel(&ana, change).await.expect("is her own");
+    house.end().await;
+}
+
+#[tokio::test]
+async fn r12_what_asks_for_no_approval_is_not_declined() {
+    let house = House::new().await;
+    house.freeze("staging").await;
+    let plan = house.plan(&["web"], "dev", "staging").await;
+    let change = house.start(&person("ana"), &plan).await.expect("starts").change;
+    let error = house.decide(&person("ben"), change, Verdict::Decline).await.expect_err("nobody asks");
+    assert!(conflict(error).contains("cancel it instead"));
+    assert_eq!(house.detail(change).await.row.state, ChangeState::Waiting);
+    house.end().await;
+}
+
+#[tokio::test]
+async fn a_change_is_of_all_applications_of_the_app_whoever_sees_them() {
+    let house = House::new().await;
+    house.replica.fleet.set_policy(
+        &format!("g, {CREW}, role:admin\np, role:eu, applications, *, shop/*, allow\ng, eu, role:eu"),
+        "",
+    );
+    let eve = of_groups("eve", &["eu"]);
+    let ask = super::house::promotion(&["web"], "dev", "staging");
+    let alone = house.replica.planner.make_and_keep(&eve, ask.clone()).await.expect("a plan");
+    // The same files are what another project's Application follows.
+    let fleet = &house.replica.fleet;
+    let mut object = fleet.object("web", "staging", house.remote.head(), Looks::default());
+    for (field, value) in [("/metadata/name", "web-staging-us"), ("/metadata/uid", "us"), ("/spec/project", "us")] {
+        *object.pointer_mut(field).expect("is there") = value.into();
+    }
+    let application = Box::new(serde_json::from_value(object).expect("an Application"));
+    fleet.tell([Change::Application { plane: PLANE.into(), application }]);
+    let error = house.start(&eve, &alone).await.expect_err("is not hers alone");
+    let AppError::Forbidden { object, .. } = &error else { panic!("{error:?}") };
+    assert!(object.contains("every Application of web in staging") && !object.contains("us"), "{object}");
+    let plan = house.plan_of(&house.replica, &ask).await;
+    let change = house.start(&admin(), &plan).await.expect("starts").change;
+    assert_eq!(house.ask("SELECT string_agg(project, ' ' ORDER BY project) FROM change_applications").await, "shop us");
+    let seen = house.replica.changes.get(&eve, change).await;
+    assert!(seen.is_err(), "nor is it shown to her");
     house.end().await;
 }

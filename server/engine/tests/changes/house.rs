@@ -27,8 +27,8 @@ use super::{
 };
 use crate::support::{admin, database_url};
 
-/// How long something may take that has to come.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long something may take that has to come, on a machine that is busy with much else.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// `git` as a replica has it: what the file beside it says comes first, with the name of the call in `$call`. A script
 /// that is written while others start programs may be found busy, so that this one is written once.
@@ -278,6 +278,17 @@ impl House {
         let mut owner = self.db.as_owner().await.expect("connects");
         let run = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut owner).await;
         run.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// Waits until so many wait for locks in the database.
+    pub(crate) async fn until_locked(&self, many: i64) {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let mut owner = self.db.as_owner().await.expect("connects");
+        self.wait(&format!("{many} wait for locks"), async || {
+            let waiting: i64 = sqlx::query_scalar(sql).fetch_one(&mut owner).await.expect("reads");
+            waiting >= many
+        })
+        .await;
     }
 
     /// What was held by programs that are gone is free now, as it would be after a while.

@@ -1,11 +1,15 @@
 //! The way back (R13): a new commit, never another history; with a hold, so that the next promotion leaves it alone. And
 //! nothing but Git and Argo CD's own refresh and sync is used for it (R14).
 
-use model::{change::ChangeState, gate::HoldFor, plan::RowOutcome};
+use model::{
+    change::{ChangeState, StartChange},
+    gate::HoldFor,
+    plan::RowOutcome,
+};
 
 use super::{
-    house::{AFTER, BEFORE, House},
-    remote::overlay,
+    house::{AFTER, BEFORE, House, clicked, person, rollback, start},
+    remote::{kustomization, overlay},
 };
 use crate::support::{admin, count};
 
@@ -164,5 +168,68 @@ async fn r13_two_rollbacks_at_once_are_one() {
     house.until_pushed(one).await;
     assert_eq!(count(&house.db, "SELECT count(*) FROM holds WHERE released_at IS NULL").await, 1);
     house.has_once(&[change, one]).await;
+    house.end().await;
+}
+
+#[tokio::test]
+async fn r13_undo_leaves_what_another_change_wrote_since() {
+    let house = House::new().await;
+    let two = |web: &str, proxy: &str, environment: &str| {
+        format!("{}  - name: shop/proxy\n    newTag: {proxy:?}\n", kustomization(environment, web))
+    };
+    house.remote.commit(&[(overlay("web", "staging"), two(BEFORE, "1.0.0", "staging"))], "A sidecar");
+    house.remote.commit(&[(overlay("web", "dev"), two(AFTER, "1.0.0", "dev"))], "A sidecar");
+    house.all_run(&house.replica);
+    let _write = (house.replica.write(), house.replica.follow());
+    let first = house.promote(&["web"], "dev", "staging").await;
+    house.until_pushed(first).await;
+    house.all_run(&house.replica);
+    house.until(first, &[ChangeState::Done]).await;
+    house.remote.commit(&[(overlay("web", "dev"), two(AFTER, "2.0.0", "dev"))], "A newer sidecar");
+    house.all_run(&house.replica);
+    let second = house.promote(&["web"], "dev", "staging").await;
+    house.until_pushed(second).await;
+    house.all_run(&house.replica);
+    house.until(second, &[ChangeState::Done]).await;
+    let undo = house.undo(first).await;
+    house.until_pushed(undo).await;
+    assert_eq!(house.remote.text_of(&overlay("web", "staging")), Some(two(BEFORE, "2.0.0", "staging")));
+    assert_eq!(house.until(first, &[ChangeState::RolledBack]).await.row.by, Some(undo));
+    assert_eq!(house.detail(second).await.row.state, ChangeState::Done, "its value is there still");
+    house.end().await;
+}
+
+#[tokio::test]
+async fn r13_a_hold_of_a_rollback_that_came_to_nothing_is_released() {
+    let house = House::new().await;
+    let before = house.remote.head();
+    let writes = house.replica.write();
+    let change = house.promote(&["web"], "dev", "staging").await;
+    house.until_pushed(change).await;
+    writes.abort();
+    let promoted = house.remote.head();
+    let holds = async || count(&house.db, "SELECT count(*) FROM holds WHERE released_at IS NULL").await;
+    // A newer rollback takes its place, and sets none.
+    let first = house.roll_back("web", "staging", before, HoldFor::TwoDays).await;
+    assert_eq!(holds().await, 1);
+    house.remote.commit(&[(overlay("web", "staging"), kustomization("staging", "1.5.9"))], "By hand");
+    house.all_run(&house.replica);
+    let second = house.roll_back("web", "staging", promoted, NONE).await;
+    assert_eq!(house.detail(first).await.row.by, Some(second));
+    assert_eq!(holds().await, 0);
+    // Whoever asked may not do it any more.
+    house.cancel(&admin(), second).await.expect("is not committed");
+    let plan = house.plan_of(&house.replica, &rollback("web", "staging", before)).await;
+    let request = StartChange { hold: HoldFor::TwoDays, ..clicked(&plan) };
+    let third = start(&house.replica, &person("ana"), &request).await.expect("starts").change;
+    assert_eq!(holds().await, 1);
+    house.replica.fleet.set_policy("", "");
+    let _write = house.replica.write();
+    house.wait("it ended", async || {
+        let state = house.ask(&format!("SELECT state FROM changes WHERE id = {third}")).await;
+        state == "failed"
+    })
+    .await;
+    assert_eq!(holds().await, 0);
     house.end().await;
 }

@@ -1,7 +1,7 @@
 //! What breaks off between two steps (R11): pushes of which nobody knows, programs and databases that are gone, clocks
 //! that move. Git is asked what became of a change, and it goes on, once.
 
-use model::change::ChangeState;
+use model::{change::ChangeState, plan::RowOutcome};
 
 use super::{
     fleet::Looks,
@@ -129,12 +129,14 @@ async fn r11_what_another_program_takes_back_while_it_is_pushed_is_found_when_it
     house.freeze("staging").await;
     expire_always(&house).await;
     let _write = house.replica.write();
-    house.until(change, &[ChangeState::Waiting]).await;
+    // What may still come to the branch is neither put back nor cancelled.
+    house.until_why(change, "did not say whether").await;
+    let error = house.cancel(&admin(), change).await.expect_err("is being pushed");
+    assert!(error.to_string().contains("is committing"), "{error}");
     house.touch("go");
-    house.wait("the push is there", async || house.remote.commits().len() == 2).await;
-    // Git is the truth: no gate takes back what is on the branch.
-    house.thaw().await;
-    house.until_pushed(change).await;
+    // Git is the truth: no gate takes back what is on the branch, and it is known how they stood.
+    let pushed = house.until_pushed(change).await;
+    assert!(pushed.gates.iter().all(|gate| gate.passed), "{:?}", pushed.gates);
     house.has_once(&[change]).await;
     assert_eq!(house.remote.commits().len(), 2);
     slow.tasks.shutdown().await;
@@ -273,9 +275,68 @@ async fn r20_what_is_ill_needs_attention_and_mends() {
     house.runs("web", "staging", Looks { health: "Degraded", ..Looks::default() });
     let ill = house.until(change, &[ChangeState::NeedsAttention]).await;
     assert!(ill.row.why.contains("Degraded"), "{}", ill.row.why);
-    let error = house.cancel(&admin(), change).await.expect_err("is committed");
-    assert!(error.to_string().contains("needs attention"), "{error}");
     house.runs("web", "staging", Looks::default());
     house.until(change, &[ChangeState::Done]).await;
+    house.end().await;
+}
+
+#[tokio::test]
+async fn what_needs_attention_can_be_left_as_it_is() {
+    let house = House::new().await;
+    let _write = (house.replica.write(), house.replica.follow());
+    let change = house.promote(&["web", "api"], "dev", "staging").await;
+    house.until_pushed(change).await;
+    // One of two is taken back by hand: neither will it be well, nor is all of it lost.
+    house.remote.commit(&[(overlay("web", "staging"), kustomization("staging", BEFORE))], "Revert");
+    house.all_run(&house.replica);
+    house.until(change, &[ChangeState::NeedsAttention]).await;
+    house.release("api", "1.7.0");
+    house.replica.gates.reload().await.expect("reads");
+    let of_api = async || {
+        let next = house.plan(&["web", "api"], "dev", "staging").await;
+        next.plan.rows.into_iter().find(|row| row.app == "api").expect("a row").outcome
+    };
+    let stays = of_api().await;
+    assert!(matches!(&stays, RowOutcome::Skipped { why } if why.contains("in flight")), "{stays:?}");
+    let told = house.cancel(&admin(), change).await.expect("is left");
+    assert!(told.contains("stays in Git"), "{told}");
+    let ended = house.until(change, &[ChangeState::Failed]).await;
+    assert!(ended.row.why.contains("left it as it is") && ended.row.why.contains("took back"), "{}", ended.row.why);
+    assert_eq!(house.remote.tag_of("api", "staging"), AFTER, "what it wrote stays");
+    house.replica.gates.reload().await.expect("reads");
+    assert_eq!(of_api().await, RowOutcome::Moves);
+    house.end().await;
+}
+
+#[tokio::test]
+async fn r9_a_train_whose_files_others_changed_is_not_in_its_own_way() {
+    let house = House::new().await;
+    let train = house.promote(&["web", "api"], "dev", "staging").await;
+    house.replica.gates.reload().await.expect("reads");
+    let labelled = format!("{}commonLabels:\n  tier: front\n", kustomization("staging", BEFORE));
+    house.remote.commit(&[(overlay("web", "staging"), labelled)], "Label it");
+    // Dev runs a later commit, which brings nothing new to the apps.
+    house.all_run(&house.replica);
+    let _write = house.replica.write();
+    house.until_pushed(train).await;
+    house.has_once(&[train]).await;
+    house.end().await;
+}
+
+#[tokio::test]
+async fn r12_an_approval_that_expires_while_it_is_pushed_counts_no_more() {
+    let house = House::with(|setup| setup.environments[1].approvals = 1).await;
+    let plan = house.plan(&["web"], "dev", "staging").await;
+    let change = house.start(&person("ana"), &plan).await.expect("starts").change;
+    house.approve(&person("ben"), change).await.expect("approves");
+    // Each push is refused at first, so that the change stays in the hands of the writer.
+    house.git_does("if [ $call = push ] && [ ! -e $here/go ]; then echo ' ! [remote rejected] a -> main (busy)' >&2; touch $here/tried; exit 1; fi");
+    let _write = house.replica.write();
+    house.wait("it was tried", async || house.has("tried")).await;
+    house.sql("UPDATE approvals SET expires_at = now() - interval '1 minute'").await;
+    house.touch("go");
+    let waits = house.until(change, &[ChangeState::AwaitingApproval]).await;
+    assert_eq!(waits.approvals[0].void.as_deref(), Some("it expired"));
+    assert_eq!(house.remote.tag_of("web", "staging"), BEFORE);
     house.end().await;
 }

@@ -291,17 +291,13 @@ async fn r19_the_newest_wins_over_what_is_not_committed() {
 async fn r19_what_the_writer_takes_in_the_same_moment_is_not_superseded() {
     let house = House::new().await;
     let older = house.promote(&["web"], "dev", "staging").await;
-    house.release("web", "1.7.0");
-    let newer = house.plan(&["web"], "dev", "staging").await;
+    let newer = house.plan(&["web"], "prod", "staging").await;
     // The writer's transaction, which is not yet to be seen when the newer one is asked for.
     let mut writer = house.db.pool().begin().await.expect("begins");
     let taken = "UPDATE changes SET state = 'committing', version = version + 1 WHERE id = $1";
     sqlx::query(taken).bind(i64::try_from(older).expect("is small")).execute(&mut *writer).await.expect("takes");
     let committed = async {
-        let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        while count(&house.db, waits).await == 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+        house.until_locked(1).await;
         writer.commit().await.expect("commits");
     };
     let actor = admin();
@@ -314,6 +310,39 @@ async fn r19_what_the_writer_takes_in_the_same_moment_is_not_superseded() {
     let ended = house.until(newer, &[ChangeState::Failed]).await;
     assert!(ended.row.why.contains("Plan it again"), "{}", ended.row.why);
     house.has_once(&[older]).await;
+    house.end().await;
+}
+
+#[tokio::test]
+async fn r19_of_two_that_are_asked_for_at_once_the_newer_wins() {
+    let house = House::new().await;
+    house.freeze("staging").await;
+    let older = house.plan(&["web"], "dev", "staging").await;
+    let newer = house.plan(&["web"], "prod", "staging").await;
+    house
+        .sql(
+            "CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql AS $$
+                 BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END $$;
+             CREATE TRIGGER wait_for_test BEFORE INSERT ON change_steps
+                 FOR EACH ROW WHEN (NEW.state = 'waiting') EXECUTE FUNCTION wait_for_test();",
+        )
+        .await;
+    let mut holds = house.db.pool().begin().await.expect("begins");
+    sqlx::query("SELECT pg_advisory_xact_lock(7)").execute(&mut *holds).await.expect("locks");
+    let (ana, ben) = (person("ana"), person("ben"));
+    let both_wait = async {
+        house.until_locked(2).await;
+        holds.commit().await.expect("lets go");
+    };
+    // The first has its row written, and not to be seen yet, when the second begins.
+    let second = async {
+        house.until_locked(1).await;
+        house.start(&ben, &newer).await
+    };
+    let (first, second, ()) = tokio::join!(house.start(&ana, &older), second, both_wait);
+    let (first, second) = (first.expect("starts").change, second.expect("starts").change);
+    assert_eq!(house.detail(first).await.row.by, Some(second), "{:?}", house.detail(first).await.row);
+    assert_eq!(house.detail(second).await.row.state, ChangeState::Waiting);
     house.end().await;
 }
 

@@ -25,7 +25,7 @@ case "$mode $*" in
     sleep 1000 ;;
   print\ *\ fetch\ *) yes ;;
   say\ *\ fetch\ *) yes "still at it" >&2 ;;
-  fill\ *\ fetch\ *) dd if=/dev/zero of="$2/objects/pack/tmp_pack_x" bs=1M count=64 2>/dev/null; sleep 1000 ;;
+  fill\ *\ fetch\ *) truncate -s 64M "$2/objects/pack/tmp_pack_x"; sleep 1000 ;;
 esac
 exec git "$@""#;
 
@@ -87,7 +87,7 @@ async fn what_is_no_git_server_is_said() {
 
 #[tokio::test]
 async fn a_fetch_that_was_killed_leaves_a_mirror_that_works() {
-    let (lab, origin) = (Lab::with_script(MODES), Origin::new());
+    let (lab, origin) = (Lab::with_short_script(MODES), Origin::new());
     let it = repo(&origin.url());
     lab.mirrors.ensure(&it).await.expect("is fetched");
     set(&lab, "locks");
@@ -106,7 +106,7 @@ async fn a_fetch_that_was_killed_leaves_a_mirror_that_works() {
 
 #[tokio::test]
 async fn a_first_fetch_that_was_killed_begins_anew() {
-    let (lab, origin) = (Lab::with_script(MODES), Origin::new());
+    let (lab, origin) = (Lab::with_short_script(MODES), Origin::new());
     let it = repo(&origin.url());
     set(&lab, "hang");
     assert!(lab.mirrors.ensure(&it).await.is_err());
@@ -122,7 +122,7 @@ async fn a_first_fetch_that_was_killed_begins_anew() {
 
 #[tokio::test]
 async fn output_without_end_is_bounded_on_every_way() {
-    let (lab, origin) = (Lab::with_script(MODES), Origin::new());
+    let (lab, origin) = (Lab::with_short_script(MODES), Origin::new());
     let it = repo(&origin.url());
     for (mode, expected) in [("print", "lists more"), ("say", "did not answer within 4 s")] {
         set(&lab, mode);

@@ -255,8 +255,8 @@ impl House {
 
     async fn add_application(&self, change: i64) {
         sqlx::query(
-            "INSERT INTO change_applications (change, position, control_plane, namespace, name, cluster)
-             VALUES ($1, 0, 'lab', 'argocd', 'web-prod', 'prod')",
+            "INSERT INTO change_applications (change, position, control_plane, namespace, name, cluster, project)
+             VALUES ($1, 0, 'lab', 'argocd', 'web-prod', 'prod', 'shop')",
         )
         .bind(change)
         .execute(self.db.pool())

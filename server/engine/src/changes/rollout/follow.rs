@@ -15,7 +15,7 @@ use model::{
     Timestamp,
     application::ApplicationId,
     change::ChangeState,
-    status::{Freshness, Sync},
+    status::{Freshness, Phase, Sync},
 };
 use uuid::Uuid;
 
@@ -104,6 +104,20 @@ struct Seen<'a> {
     row: Option<&'a Row>,
     compared: Said,
     operation: Git,
+}
+
+impl Seen<'_> {
+    /// Returns what to sync to where that is not the commit of the change: a later one that holds the same, and was synced
+    /// already; or what is compared now, where the history was written anew and the commit may be nowhere any more.
+    fn to_sync_to(&self) -> Option<String> {
+        let row = self.row?;
+        let later = row.operation.as_ref().filter(|it| it.phase == Phase::Succeeded && !it.dry_run);
+        match (self.compared.git, self.operation) {
+            (Git::Rewritten { .. }, _) => row.revision.clone(),
+            (_, Git::After { holds: true }) => later?.revision.clone(),
+            _ => None,
+        }
+    }
 }
 
 impl Follower {
@@ -242,9 +256,8 @@ impl Follower {
                     && app.applications.iter().all(|it| it.id != row.id)
             };
             for row in snapshot.rows.iter().filter(is_of_app).cloned().collect::<Vec<_>>() {
-                let cluster = &row.cluster.name;
-                rows::adopt(&self.operator.db, change.standing.id, app.position, &row.id, cluster).await?;
-                app.applications.push(Followed::new(row.id.clone(), cluster.clone()));
+                rows::adopt(&self.operator.db, change.standing.id, app.position, &row).await?;
+                app.applications.push(Followed::new(row.id.clone(), row.cluster.name.clone()));
             }
         }
         Ok(())
@@ -365,10 +378,7 @@ impl Follower {
     }
 
     fn sync(&self, change: &Change, seen: &Seen<'_>, audit_id: AuditId) {
-        // The commit of a history that was written anew may be nowhere any more.
-        let rewritten = matches!(seen.compared.git, Git::Rewritten { .. });
-        let there = seen.row.and_then(|row| row.revision.clone()).filter(|_| rewritten);
-        let revision = there.unwrap_or_else(|| change.commit.clone());
+        let revision = seen.to_sync_to().unwrap_or_else(|| change.commit.clone());
         let (follower, actor, number) = (self.clone(), change.actor.clone(), change.standing.id);
         let (id, known) = (seen.followed.id.clone(), seen.followed.sync);
         self.operator.tasks.spawn_once(format!("sync {} for change {number}", id.name), async move {

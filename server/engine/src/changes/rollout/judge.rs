@@ -37,7 +37,6 @@ pub(super) enum Git {
 #[derive(Clone, Debug)]
 pub(super) struct Told {
     pub(super) auto_sync: bool,
-    pub(super) several_sources: bool,
     pub(super) sync: Sync,
     pub(super) health: Health,
     /// What Argo CD compared it with last.
@@ -148,7 +147,6 @@ impl Told {
     pub(super) fn of(row: &Row) -> Self {
         Self {
             auto_sync: row.auto_sync,
-            several_sources: row.several_sources,
             sync: row.sync,
             health: row.health,
             revision: row.revision.clone(),
@@ -289,7 +287,8 @@ fn arrived(case: &Case<'_>, told: &Told) -> Judged {
     if let Some(running) = operation.filter(|it| !it.phase.is_over()) {
         return Judged::waits(RolloutStage::Syncing, progress(running));
     }
-    let ended = operation.filter(|it| case.operation_git.has_it() || is_asked(case, it));
+    // What somebody only tried says nothing of what runs.
+    let ended = operation.filter(|it| !it.dry_run && (case.operation_git.has_it() || is_asked(case, it)));
     if let Some(failed) = ended.filter(|it| it.phase != Phase::Succeeded) {
         let why = format!("The sync to {} failed: {}", at(case, failed), sentence(failed.cause()));
         return Judged::for_person(RolloutStage::Syncing, why);
@@ -396,7 +395,7 @@ fn to_apply(case: &Case<'_>, told: &Told, ended: Option<&Operation>) -> Judged {
         return Judged::waits(RolloutStage::Syncing, why);
     }
     if !told.auto_sync {
-        return to_sync(case, told);
+        return to_sync(case);
     }
     seen(match case.window {
         Some(window) if !window.allowed => {
@@ -407,12 +406,8 @@ fn to_apply(case: &Case<'_>, told: &Told, ended: Option<&Operation>) -> Judged {
 }
 
 /// Auto-sync is off: one sync of ours brings it.
-fn to_sync(case: &Case<'_>, told: &Told) -> Judged {
+fn to_sync(case: &Case<'_>) -> Judged {
     let commit = short(case.commit);
-    if told.several_sources {
-        let why = "Auto-sync is off, and it lists several sources, of which a sync would have to name a commit each: sync it in Argo CD.";
-        return Judged::for_person(RolloutStage::Seen, why);
-    }
     if let Some(window) = case.window.filter(|it| !it.allowed) {
         let why = format!("{} It is synced when that is over.", denied(window));
         return Judged::waits(RolloutStage::Seen, why);

@@ -17,7 +17,7 @@ use crate::{
     Error, Result,
     changes::{Reader, repository_of, store::Standing},
     db::{Db, Moment, failed},
-    fleet::index::Snapshot,
+    fleet::index::{Row, Snapshot},
     git::mirror::Repo,
     repositories as branch,
 };
@@ -211,7 +211,7 @@ async fn before_of(db: &Db, changes: &[i64]) -> Result<BTreeMap<i64, Before>> {
 /// By change and position of the app.
 async fn applications_of(db: &Db, changes: &[i64]) -> Result<BTreeMap<(i64, i32), Vec<Followed>>> {
     let rows = sqlx::query(
-        "SELECT * FROM change_applications WHERE change = ANY($1)
+        "SELECT * FROM change_applications WHERE change = ANY($1) AND NOT is_guess
          ORDER BY change, position, control_plane, namespace, name",
     )
     .bind(changes)
@@ -247,19 +247,21 @@ pub(super) async fn adopt(
     db: &Db,
     change: i64,
     position: i32,
-    id: &ApplicationId,
-    cluster: &str,
+    row: &Row,
 ) -> Result<()> {
     sqlx::query(
-        "INSERT INTO change_applications (change, position, control_plane, namespace, name, cluster)
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        "INSERT INTO change_applications (change, position, control_plane, namespace, name, cluster, project)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (change, control_plane, namespace, name)
+             DO UPDATE SET cluster = excluded.cluster, project = excluded.project, is_guess = false",
     )
     .bind(change)
     .bind(position)
-    .bind(&id.control_plane)
-    .bind(&id.namespace)
-    .bind(&id.name)
-    .bind(cluster)
+    .bind(&row.id.control_plane)
+    .bind(&row.id.namespace)
+    .bind(&row.id.name)
+    .bind(&row.cluster.name)
+    .bind(&row.project)
     .execute(db.pool())
     .await
     .map_err(failed(WRITE))?;

@@ -293,6 +293,8 @@ fn objects_of_newer_versions_are_read() {
         {"repoURL": "https://charts.test", "chart": "web", "targetRevision": "2.1.0", "tagPrefix": "v"}
     ]);
     several["status"]["sync"] = json!({"status": "Synced", "revisions": ["aaa", "2.1.0"]});
+    several["status"]["operationState"] =
+        json!({"phase": "Succeeded", "syncResult": {"revisions": ["bbb", "2.0.0"]}});
     several["spec"]["syncPolicy"] =
         json!({"automated": {"enabled": false, "prune": null, "selfHeal": null, "allowEmpty": null}});
     several["status"]["conditions"] = Value::Null;
@@ -308,7 +310,9 @@ fn objects_of_newer_versions_are_read() {
     let row = |name| snapshot.row(&id(name)).expect("a row").clone();
     assert_eq!((row("hydrated").environment.name(), row("hydrated").app.as_str()), (Some("prod"), "web"));
     assert!(!row("several").auto_sync, "automated, but not enabled");
-    assert_eq!(row("several").revision.as_deref(), Some("aaa"));
+    let several = row("several");
+    let synced_to = several.operation.as_ref().and_then(|it| it.revision.as_deref());
+    assert_eq!((several.revision.as_deref(), synced_to), (Some("2.1.0"), Some("2.0.0")), "of the source that is applied");
     assert_eq!((row("odd").health, row("odd").sync), (Health::Unknown, Sync::Unknown));
     assert!(row("odd").operation.is_none(), "a phase that is not known is not guessed");
 }

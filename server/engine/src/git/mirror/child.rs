@@ -210,8 +210,8 @@ mod tests {
     async fn a_deadline_ends_the_whole_group() {
         let folder = tempfile::tempdir().expect("a folder");
         let pid = folder.path().join("pid");
-        let script = format!("sleep 1000 & echo $! >{}; wait", pid.display());
-        let bounds = Bounds { deadline: Duration::from_millis(300), ..BOUNDS };
+        let script = format!("sleep 1000 & echo $! >{0}.new; mv {0}.new {0}; wait", pid.display());
+        let bounds = Bounds { deadline: Duration::from_secs(2), ..BOUNDS };
         let ended = run(shell(&script), bounds, || true).await;
         assert!(matches!(ended, Err(Failure::TimedOut(_))), "{ended:?}");
         let pid = std::fs::read_to_string(pid).expect("it began");

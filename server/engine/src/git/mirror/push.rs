@@ -4,9 +4,10 @@
 use std::{sync::Arc, time::Instant};
 
 use git2::Oid;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
-    Credentials, MirrorError, Mirrors, Remote, Repo,
+    Credentials, Mirror, MirrorError, Mirrors, Remote, Repo,
     bare::Heads,
     call::Call,
     child::{Bounds, Failure},
@@ -32,20 +33,46 @@ pub enum PushError {
     NotKnown(MirrorError),
 }
 
+/// A push whose turn it is: nothing is waited for any more but the remote.
+pub struct ReadyPush {
+    repo: Repo,
+    remote: Remote,
+    credentials: Credentials,
+    mirror: Arc<Mirror>,
+    call: Call,
+    _turn: OwnedSemaphorePermit,
+}
+
 impl Mirrors {
+    /// Waits until a repository may be pushed to, for other calls may be under way and credentials have to be read; what
+    /// has to hold right before a push is looked at between this and [`Mirrors::push`].
+    ///
+    /// # Errors
+    /// There are no credentials to push with.
+    pub async fn prepare_push(&self, repo: &Repo) -> Result<ReadyPush, PushError> {
+        let remote = Remote::read(&repo.url).map_err(not_begun)?;
+        let mirror = self.mirror_of(repo).map_err(not_begun)?;
+        let credentials = self.write_credentials(repo, &remote).await?;
+        let call = Call::prepare(&self.shared.settings.folder.join("calls"), &remote, &credentials)
+            .map_err(|error| not_begun(folder("written to", &error)))?;
+        let turn = Arc::clone(&self.shared.network).acquire_owned().await;
+        let turn = turn.map_err(|_| not_begun(MirrorError::Interrupted { url: remote.to_string() }))?;
+        Ok(ReadyPush { repo: repo.clone(), remote, credentials, mirror, call, _turn: turn })
+    }
+
     /// Pushes a commit to a branch that has to be at `expected` still; with none, the branch must not be there.
     ///
     /// # Errors
     /// Why it is not there; after [`PushError::NotKnown`] it may be.
     pub async fn push(
         &self,
-        repo: &Repo,
+        push: ReadyPush,
         branch: &str,
         expected: Option<Oid>,
         commit: Oid,
     ) -> Result<(), PushError> {
         let begin = Instant::now();
-        let result = self.call_push(repo, branch, expected, commit).await;
+        let result = self.call_push(&push, branch, expected, commit).await;
         let outcome = match &result {
             Ok(()) => "ok",
             Err(PushError::NotKnown(error)) => error.outcome(),
@@ -53,27 +80,23 @@ impl Mirrors {
         };
         self.shared.metrics.external_call("git_push", outcome, begin.elapsed());
         if result.is_ok() {
-            self.note_pushed(repo, branch, commit).await;
+            self.note_pushed(&push.repo, branch, commit).await;
         }
         result
     }
 
     async fn call_push(
         &self,
-        repo: &Repo,
+        push: &ReadyPush,
         branch: &str,
         expected: Option<Oid>,
         commit: Oid,
     ) -> Result<(), PushError> {
         // To Git an empty value means that there is no such branch.
         let expected = expected.map(|id| id.to_string()).unwrap_or_default();
-        let remote = Remote::read(&repo.url).map_err(not_begun)?;
-        let mirror = self.mirror_of(repo).map_err(not_begun)?;
-        let credentials = self.write_credentials(repo, &remote).await?;
+        let ReadyPush { remote, credentials, mirror, call, .. } = push;
         let settings = &self.shared.settings;
-        let asked = Asked { remote: &remote, credentials: &credentials, most_bytes: settings.most_bytes };
-        let call = Call::prepare(&settings.folder.join("calls"), &remote, &credentials)
-            .map_err(|error| not_begun(folder("written to", &error)))?;
+        let asked = Asked { remote, credentials, most_bytes: settings.most_bytes };
         let mut command = call.command(&settings.git);
         command.arg("--git-dir").arg(&mirror.bare.path).args([
             "push",
@@ -86,9 +109,6 @@ impl Mirrors {
             &format!("{commit}:refs/heads/{branch}"),
         ]);
         let bounds = Bounds { deadline: settings.deadline, silence: settings.deadline, output: OUTPUT };
-        let Ok(_permit) = self.shared.network.acquire().await else {
-            return Err(PushError::NotKnown(MirrorError::Interrupted { url: remote.to_string() }));
-        };
         match super::child::run(command, bounds, || true).await {
             Ok(_) => Ok(()),
             Err(Failure::Failed(text)) => Err(read(branch, &text, &asked)),

@@ -37,6 +37,7 @@ fn operation(phase: Phase, revision: &str) -> Operation {
         revision: Some(revision.into()),
         started_by: None,
         automated: true,
+        dry_run: false,
         audit_id: None,
     }
 }
@@ -46,7 +47,6 @@ impl World {
     fn well() -> Self {
         let told = Told {
             auto_sync: true,
-            several_sources: false,
             sync: Sync::Synced,
             health: Health::Healthy,
             revision: Some(COMMIT.into()),
@@ -365,9 +365,14 @@ fn r20_a_part_that_somebody_synced_is_not_the_whole() {
 }
 
 #[test]
-fn r20_several_sources_are_not_synced_and_said_so() {
-    let world = World::seen_without_auto_sync().with(|told| told.several_sources = true);
-    assert_judged(&world, Seen, ForPerson, Nothing, &["several sources"]);
+fn r20_what_somebody_only_tried_says_nothing() {
+    let tried = |phase| {
+        World { operation_git: Git::Ours, ..World::well() }
+            .with(|told| told.operation = Some(Operation { dry_run: true, ..operation(phase, COMMIT) }))
+    };
+    for phase in [Phase::Failed, Phase::Error, Phase::Succeeded] {
+        assert_judged(&tried(phase), Healthy, Well, Nothing, &[]);
+    }
 }
 
 #[test]
