@@ -24,8 +24,8 @@ use secrecy::SecretString;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use self::store::{Stored, StoredApplication};
 pub(crate) use self::store::{Reader, of_plan, system};
+use self::store::{Stored, StoredApplication};
 pub use self::writer::Writing;
 use crate::{
     Error, Result,

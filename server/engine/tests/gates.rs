@@ -386,7 +386,11 @@ async fn a_freeze_that_begins_has_pages_drawn_again() {
     .await;
     gates.reload().await.expect("reads");
     // Also where a whole second went by since: then it has begun, and turns when it ends.
-    let begins = gates.book().turns_at().expect("turns").min(model::Timestamp::from(jiff::Timestamp::now()).plus_seconds(60));
+    let begins = gates
+        .book()
+        .turns_at()
+        .expect("turns")
+        .min(model::Timestamp::from(jiff::Timestamp::now()).plus_seconds(60));
     let mut generations = index.generations();
     let (observations, _observed) = tokio::sync::mpsc::unbounded_channel();
     let drawn_again = async {
@@ -433,7 +437,8 @@ async fn a_rollbacks_hold_leaves_a_persons_and_goes_with_its_change() {
     place_in(&mut tx, new).await.expect("is placed");
     tx.commit().await.expect("commits");
     house.gates.reload().await.expect("reads");
-    let of_rollback = house.gates.book().hold_of(&key, "prod", jiff::Timestamp::now().into()).expect("holds").clone();
+    let of_rollback =
+        house.gates.book().hold_of(&key, "prod", jiff::Timestamp::now().into()).expect("holds").clone();
     assert_eq!((of_rollback.reason.as_str(), of_rollback.expires_at), ("bad release", None), "the newest");
     assert_eq!(of_rollback.change, Some(change.cast_unsigned()));
     let mut tx = house.db.begin().await.expect("begins");
@@ -648,7 +653,7 @@ async fn a_rollbacks_hold_is_watched_from_its_commit_on() {
         house.gates.reload().await.expect("reads");
         watch.look().await.expect("looks");
         house.gates.reload().await.expect("reads");
-        house.gates.book().holds()[0].clone()
+        house.gates.book().holds().last().expect("the newest").clone()
     };
     let good = look().await;
     // A bad release comes, and is rolled back to what was there before.

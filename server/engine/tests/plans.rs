@@ -435,7 +435,8 @@ async fn a_plan_names_its_apps_once_and_nothing_besides() {
 async fn what_is_equal_in_another_repository_is_another_plan() {
     let mut house = House::new().await;
     let copy = house.folder.join("copy.git");
-    let copied = std::process::Command::new("cp").arg("-r").arg(house.folder.join("remote.git")).arg(&copy).status();
+    let copied =
+        std::process::Command::new("cp").arg("-r").arg(house.folder.join("remote.git")).arg(&copy).status();
     assert!(copied.expect("copies").success());
     let head = house.head();
     for environment in ["dev", "staging", "prod"] {
@@ -545,7 +546,8 @@ async fn a10_who_may_not_see_an_app_learns_of_no_plan_with_it() {
     assert!(matches!(answer(asked.expect_err("is hidden")), AppError::NotFound { .. }));
     // Who sees where it comes from, and not where it goes to.
     let first = house.promote(&["web"], "dev", "staging").await;
-    let own = "p, role:devs, applications, get, dev/*/*, allow\np, role:ops, applications, get, */*/*, allow\n";
+    let own =
+        "p, role:devs, applications, get, dev/*/*, allow\np, role:ops, applications, get, */*/*, allow\n";
     house.tell(Change::OwnPolicy { plane: "lab".into(), data: data(own) });
     let half = house.planner.find(&person("devs"), &first.plan.hash).await;
     assert!(matches!(answer(half.expect_err("is hidden")), AppError::NotFound { .. }));
@@ -575,7 +577,9 @@ async fn b24_an_app_that_is_not_in_the_target_yet_is_introduced() {
     let data = |text: &str| [("policy.csv".to_owned(), text.to_owned())].into_iter().collect();
     let argo_cd = "p, role:devs, applications, *, shop/*, allow\ng, devs, role:devs\n";
     house.tell(Change::ArgoCdPolicy { plane: "lab".into(), data: data(argo_cd) });
-    let dev = Actor { kind: ActorKind::Person, subject: "u-devs".into(), groups: vec!["devs".into()], ..admin() };
+    house.tell(Change::OwnPolicy { plane: "lab".into(), data: data("") });
+    let dev =
+        Actor { kind: ActorKind::Person, subject: "u-devs".into(), groups: vec!["devs".into()], ..admin() };
     let theirs = house.planner.preview(&dev, promotion(&["new"], "dev", "staging")).await.expect("a plan");
     assert_eq!(theirs.denied.as_deref(), Some("needs applications/sync"));
     let own = "p, role:devs, promotions, create, staging/shop/new, allow\n";

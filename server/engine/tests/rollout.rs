@@ -331,6 +331,8 @@ async fn an_introduction_follows_the_application_that_comes() {
     let seed = house.head();
     house.argo_makes("other-staging", "staging", seed);
     let change = house.pushed_with("1.5.0", "introduce", 0, false).await;
+    // It was thought to be called as this one is, which follows the same branch and is well.
+    house.guess_application(&change, "other-staging").await;
     house.look().await;
     let stands = house.stands(&change).await;
     assert_eq!(stands.state, "rolling_out");
@@ -339,6 +341,21 @@ async fn an_introduction_follows_the_application_that_comes() {
     house.look().await;
     let stands = house.stands(&change).await;
     assert_eq!((stands.state.as_str(), stands.stage.as_str()), ("done", "soaked"), "{stands:?}");
+}
+
+#[tokio::test]
+async fn r20_what_somebody_synced_since_is_not_set_back() {
+    let mut house = House::new().await;
+    house.argo_writes("web-prod", json!({"spec": {"syncPolicy": {"automated": null}}}));
+    let change = house.pushed("1.5.0").await;
+    let later = house.commit("1.5.0", "Elsewhere");
+    // Synced by hand to a later commit that holds the same; something is left to be pruned.
+    house.argo_ends(later, "Succeeded", "Healthy");
+    house.argo_compares(later, "OutOfSync");
+    house.look().await;
+    house.look_until("a sync", async || !house.object("web-prod")["operation"].is_null()).await;
+    assert_eq!(house.object("web-prod")["operation"]["sync"]["revision"], json!(later.to_string()));
+    assert_ne!(later, change.commit);
 }
 
 #[tokio::test]

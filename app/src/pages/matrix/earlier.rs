@@ -19,10 +19,16 @@ use crate::{
 
 /// What an app had in an environment before: each leads to what going back to it would do.
 #[component]
-pub(super) fn Earlier(id: CellId, states: Option<AppResult<EarlierStates>>, now: Signal<Timestamp>) -> impl IntoView {
+pub(super) fn Earlier(
+    id: CellId,
+    states: Option<AppResult<EarlierStates>>,
+    now: Signal<Timestamp>,
+) -> impl IntoView {
     let body = match states {
         None => view! { <p class="px-2 text-mute" role="status">"Asking what it had before…"</p> }.into_any(),
-        Some(Err(error)) => view! { <p class="px-2 text-soft wrap-anywhere">{error.to_string()}</p> }.into_any(),
+        Some(Err(error)) => {
+            view! { <p class="px-2 text-soft wrap-anywhere">{error.to_string()}</p> }.into_any()
+        }
         Some(Ok(states)) => list(&id, states, now),
     };
     view! {

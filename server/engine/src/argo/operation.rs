@@ -772,7 +772,8 @@ mod tests {
     fn a_change_names_the_revision_of_each_source() {
         let values = json!({"repoURL": "https://git.test/shop", "targetRevision": "main", "ref": "values"});
         let chart = json!({"repoURL": "https://charts.test", "chart": "redis", "targetRevision": "2.*"});
-        let own = json!({"repoURL": "https://git.test/shop", "targetRevision": "main", "path": "apps/web/prod"});
+        let own =
+            json!({"repoURL": "https://git.test/shop", "targetRevision": "main", "path": "apps/web/prod"});
         let several = application(json!({
             "spec": {"sources": [values, own, chart]},
             "status": {"sync": {"revisions": ["0ld", "0ld", "2.1.0"]}},

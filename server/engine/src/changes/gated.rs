@@ -32,14 +32,9 @@ pub(super) enum Admission {
     /// With its gates as they stand.
     Pass { gates: Vec<Gate> },
     /// Something is in the way for now.
-    Wait {
-        state: ChangeState,
-        why: String,
-    },
+    Wait { state: ChangeState, why: String },
     /// It cannot be any more.
-    End {
-        why: String,
-    },
+    End { why: String },
 }
 
 impl Changes {

@@ -284,8 +284,7 @@ impl Changes {
 
 /// Ends a change, whose row is locked, in favour of another one.
 async fn give_way(connection: &mut sqlx::PgConnection, older: Standing, newer: i64) -> Result<()> {
-    let (why, text) =
-        (format!("change {newer} took its place"), format!("Change {newer} took its place."));
+    let (why, text) = (format!("change {newer} took its place"), format!("Change {newer} took its place."));
     let step = NewStep { why: &why, who: "", text: &text };
     store::step_in(connection, older, ChangeState::Superseded, step).await?;
     release_of_change(connection, older.id, &why).await?;

@@ -330,7 +330,11 @@ pub(super) async fn insert(
 }
 
 /// Waits for whoever asks for the same apps in the environment at this moment: what they make is seen then.
-pub(super) async fn take_turn(connection: &mut PgConnection, environment: &str, apps: &[StoredApp]) -> Result<()> {
+pub(super) async fn take_turn(
+    connection: &mut PgConnection,
+    environment: &str,
+    apps: &[StoredApp],
+) -> Result<()> {
     let places: BTreeSet<_> = apps.iter().map(|app| format!("{environment} {}", app.app_key)).collect();
     for place in places {
         sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")

@@ -112,7 +112,8 @@ impl Changes {
         .fetch_all(self.db.pool())
         .await
         .map_err(failed("read decisions"))?;
-        let visible: BTreeSet<_> = self.visible(actor, Which::All).await?.iter().map(|it| it.row.id).collect();
+        let visible: BTreeSet<_> =
+            self.visible(actor, Which::All).await?.iter().map(|it| it.row.id).collect();
         let decided = rows.iter().map(|row| {
             let verdict: String = row.try_get("verdict")?;
             let (title, environment): (String, String) = (row.try_get("title")?, row.try_get("environment")?);

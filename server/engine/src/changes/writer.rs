@@ -493,9 +493,7 @@ impl Changes {
 
     async fn give_up(&self, id: i64, why: &str) -> Result<()> {
         match store::read(&self.db, id).await? {
-            Some(change) if change.standing.state == ChangeState::Committing => {
-                self.fail(&change, why).await
-            }
+            Some(change) if change.standing.state == ChangeState::Committing => self.fail(&change, why).await,
             _ => Ok(()),
         }
     }
@@ -562,7 +560,8 @@ impl Changes {
                 };
                 let tree = Tree::at(&repository, &new.to_string()).ok();
                 let is_there = |expected: &[Expected]| tree.as_ref().is_some_and(|it| holds(it, expected));
-                let undone = rows.into_iter().filter(|(.., commit, wrote)| !is_kept(commit) && !is_there(wrote));
+                let undone =
+                    rows.into_iter().filter(|(.., commit, wrote)| !is_kept(commit) && !is_there(wrote));
                 Ok::<_, MirrorError>(
                     undone.map(|(change, position, ..)| Older { change, position }).collect::<Vec<_>>(),
                 )
@@ -774,13 +773,18 @@ mod tests {
         for seconds in 0..16 {
             let mut commits: Vec<Oid> = Vec::new();
             for number in 0..5 {
-                let who = Signature::new("bot", "bot@example.com", &git2::Time::new(seconds * 100 + number, 0));
+                let who =
+                    Signature::new("bot", "bot@example.com", &git2::Time::new(seconds * 100 + number, 0));
                 let who = who.expect("a signature");
-                let message =
-                    if number == 1 { format!("Ours\n\nQuarterdeck-Token: {token}\n") } else { format!("{number}") };
+                let message = if number == 1 {
+                    format!("Ours\n\nQuarterdeck-Token: {token}\n")
+                } else {
+                    format!("{number}")
+                };
                 let parent = commits.last().map(|it| repository.find_commit(*it).expect("is there"));
                 let parents: Vec<_> = parent.iter().collect();
-                commits.push(repository.commit(None, &who, &who, &message, &tree, &parents).expect("commits"));
+                commits
+                    .push(repository.commit(None, &who, &who, &message, &tree, &parents).expect("commits"));
             }
             let bases = [0, 2, 4].map(|it: usize| commits[it].to_string()).into();
             let wanted = [(token.to_owned(), 7)].into();

@@ -191,12 +191,14 @@ impl HoldWatch {
     /// Whether a change of ours made it. A token in a message proves nothing, for anybody may copy one that was pushed: it
     /// counts as long as the commit of its change is not known.
     async fn is_ours(&self, culprit: &Culprit) -> Result<bool> {
-        sqlx::query_scalar("SELECT EXISTS (SELECT FROM changes WHERE commit = $1 OR (token::text = $2 AND commit IS NULL))")
-            .bind(&culprit.commit.id)
-            .bind(&culprit.token)
-            .fetch_one(self.gates.db.pool())
-            .await
-            .map_err(failed(WATCH))
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM changes WHERE commit = $1 OR (token::text = $2 AND commit IS NULL))",
+        )
+        .bind(&culprit.commit.id)
+        .bind(&culprit.token)
+        .fetch_one(self.gates.db.pool())
+        .await
+        .map_err(failed(WATCH))
     }
 
     /// Writes it down with the record, once, whichever replica sees it first.

@@ -116,9 +116,8 @@ fn tell(row: &mut RepositoryRow, facts: &Facts, rows: &[&Row], sees_all: bool) {
             all
         },
     );
-    let is_visible = |path: &str| {
-        sees_all || rows.iter().any(|row| is_below(path, row.path.trim_matches('/')))
-    };
+    let is_visible =
+        |path: &str| sees_all || rows.iter().any(|row| is_below(path, row.path.trim_matches('/')));
     for app in &facts.found.apps {
         let seen = visible.get(app.base_path.as_str());
         if !sees_all && seen.is_none() {

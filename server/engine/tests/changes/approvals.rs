@@ -354,7 +354,9 @@ async fn a_change_is_of_all_applications_of_the_app_whoever_sees_them() {
     // The same files are what another project's Application follows.
     let fleet = &house.replica.fleet;
     let mut object = fleet.object("web", "staging", house.remote.head(), Looks::default());
-    for (field, value) in [("/metadata/name", "web-staging-us"), ("/metadata/uid", "us"), ("/spec/project", "us")] {
+    for (field, value) in
+        [("/metadata/name", "web-staging-us"), ("/metadata/uid", "us"), ("/spec/project", "us")]
+    {
         *object.pointer_mut(field).expect("is there") = value.into();
     }
     let application = Box::new(serde_json::from_value(object).expect("an Application"));
@@ -364,7 +366,10 @@ async fn a_change_is_of_all_applications_of_the_app_whoever_sees_them() {
     assert!(object.contains("every Application of web in staging") && !object.contains("us"), "{object}");
     let plan = house.plan_of(&house.replica, &ask).await;
     let change = house.start(&admin(), &plan).await.expect("starts").change;
-    assert_eq!(house.ask("SELECT string_agg(project, ' ' ORDER BY project) FROM change_applications").await, "shop us");
+    assert_eq!(
+        house.ask("SELECT string_agg(project, ' ' ORDER BY project) FROM change_applications").await,
+        "shop us"
+    );
     let seen = house.replica.changes.get(&eve, change).await;
     assert!(seen.is_err(), "nor is it shown to her");
     house.end().await;

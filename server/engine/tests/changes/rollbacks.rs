@@ -225,11 +225,12 @@ async fn r13_a_hold_of_a_rollback_that_came_to_nothing_is_released() {
     assert_eq!(holds().await, 1);
     house.replica.fleet.set_policy("", "");
     let _write = house.replica.write();
-    house.wait("it ended", async || {
-        let state = house.ask(&format!("SELECT state FROM changes WHERE id = {third}")).await;
-        state == "failed"
-    })
-    .await;
+    house
+        .wait("it ended", async || {
+            let state = house.ask(&format!("SELECT state FROM changes WHERE id = {third}")).await;
+            state == "failed"
+        })
+        .await;
     assert_eq!(holds().await, 0);
     house.end().await;
 }

@@ -301,7 +301,11 @@ async fn what_needs_attention_can_be_left_as_it_is() {
     let told = house.cancel(&admin(), change).await.expect("is left");
     assert!(told.contains("stays in Git"), "{told}");
     let ended = house.until(change, &[ChangeState::Failed]).await;
-    assert!(ended.row.why.contains("left it as it is") && ended.row.why.contains("took back"), "{}", ended.row.why);
+    assert!(
+        ended.row.why.contains("left it as it is") && ended.row.why.contains("took back"),
+        "{}",
+        ended.row.why
+    );
     assert_eq!(house.remote.tag_of("api", "staging"), AFTER, "what it wrote stays");
     house.replica.gates.reload().await.expect("reads");
     assert_eq!(of_api().await, RowOutcome::Moves);

@@ -295,7 +295,11 @@ async fn r19_what_the_writer_takes_in_the_same_moment_is_not_superseded() {
     // The writer's transaction, which is not yet to be seen when the newer one is asked for.
     let mut writer = house.db.pool().begin().await.expect("begins");
     let taken = "UPDATE changes SET state = 'committing', version = version + 1 WHERE id = $1";
-    sqlx::query(taken).bind(i64::try_from(older).expect("is small")).execute(&mut *writer).await.expect("takes");
+    sqlx::query(taken)
+        .bind(i64::try_from(older).expect("is small"))
+        .execute(&mut *writer)
+        .await
+        .expect("takes");
     let committed = async {
         house.until_locked(1).await;
         writer.commit().await.expect("commits");

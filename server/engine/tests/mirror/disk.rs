@@ -158,7 +158,7 @@ async fn the_least_recently_used_mirror_makes_room_unless_it_is_held() {
     let held = lab.mirrors.ensure(&of(0)).await.expect("is there");
     lab.mirrors.ensure(&of(1)).await.expect("is fetched");
     // What is still being packed cannot go.
-    until("it is at rest", || lab.tasks.status().iter().all(|it| !it.name.starts_with("fetch "))).await;
+    until("it is at rest", || lab.tasks.status().iter().all(|it| !it.name.starts_with("fetch file"))).await;
     lab.mirrors.ensure(&of(2)).await.expect("is fetched");
     lab.mirrors.set_known((0..3).map(of).collect());
     let evicted =

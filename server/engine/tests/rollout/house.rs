@@ -264,6 +264,19 @@ impl House {
         .expect("an Application");
     }
 
+    /// An Application that was not there when the change was asked for, and might be called so.
+    pub(crate) async fn guess_application(&self, change: &Pushed, name: &str) {
+        sqlx::query(
+            "INSERT INTO change_applications (change, position, control_plane, namespace, name, cluster, project, is_guess)
+             VALUES ($1, 0, 'lab', 'argocd', $2, 'staging', 'shop', true)",
+        )
+        .bind(change.id)
+        .bind(name)
+        .execute(self.db.pool())
+        .await
+        .expect("a guess");
+    }
+
     /// Somebody asked for the sync of a change, under this id in the record.
     pub(crate) async fn claim_sync(&self, change: &Pushed, id: Uuid) {
         sqlx::query("UPDATE change_applications SET sync = $2 WHERE change = $1")

@@ -243,12 +243,7 @@ async fn applications_of(db: &Db, changes: &[i64]) -> Result<BTreeMap<(i64, i32)
 }
 
 /// Adds an Application that an app of a change turns out to have, at the place of the app.
-pub(super) async fn adopt(
-    db: &Db,
-    change: i64,
-    position: i32,
-    row: &Row,
-) -> Result<()> {
+pub(super) async fn adopt(db: &Db, change: i64, position: i32, row: &Row) -> Result<()> {
     sqlx::query(
         "INSERT INTO change_applications (change, position, control_plane, namespace, name, cluster, project)
          VALUES ($1, $2, $3, $4, $5, $6, $7)

@@ -312,7 +312,11 @@ fn objects_of_newer_versions_are_read() {
     assert!(!row("several").auto_sync, "automated, but not enabled");
     let several = row("several");
     let synced_to = several.operation.as_ref().and_then(|it| it.revision.as_deref());
-    assert_eq!((several.revision.as_deref(), synced_to), (Some("2.1.0"), Some("2.0.0")), "of the source that is applied");
+    assert_eq!(
+        (several.revision.as_deref(), synced_to),
+        (Some("2.1.0"), Some("2.0.0")),
+        "of the source that is applied"
+    );
     assert_eq!((row("odd").health, row("odd").sync), (Health::Unknown, Sync::Unknown));
     assert!(row("odd").operation.is_none(), "a phase that is not known is not guessed");
 }
