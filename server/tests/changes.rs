@@ -67,6 +67,7 @@ fn plan(rows: Vec<PlanRow>) -> PlanDetail {
         asked_at: Timestamp(0),
         standing: Standing::Valid,
         touched: Touched::default(),
+        unseen_unrendered: 0,
         rendered: Vec::new(),
         denied: None,
         gates: Vec::new(),

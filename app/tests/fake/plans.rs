@@ -274,6 +274,7 @@ pub(crate) fn promotion() -> PlanDetail {
             ],
             hidden: 0,
         },
+        unseen_unrendered: 0,
         rendered: vec![rendered("web-app-prod", "prod-eu-1"), rendered("web-app-prod-ap", "prod-ap-1")],
         denied: None,
         gates: vec![

@@ -56,10 +56,11 @@ fn is_another(state: &EarlierState) -> bool {
 #[component]
 fn State(id: CellId, state: EarlierState, now: Signal<Timestamp>) -> impl IntoView {
     let EarlierState { commit, version, ran, .. } = state;
+    let href = routes::rollback_to(&id, &commit.id);
     let (look, word) = how_it_went(&ran, now.get_untracked());
     view! {
         <li>
-            <a class="menu-item h-auto! flex-wrap gap-x-2! gap-y-0! py-1" href=routes::rollback_to(&id, &commit.id)>
+            <a class="menu-item h-auto! flex-wrap gap-x-2! gap-y-0! py-1" href=href>
                 <span class="ver min-w-0 wrap-anywhere">
                     {version.map_or_else(|| "no version".to_owned(), |it| visible(&it))}
                 </span>
