@@ -197,10 +197,13 @@ async fn undo_makes_a_plan_that_takes_it_back() {
 
 #[tokio::test]
 async fn why_it_does_not_go_on_is_said_in_words_with_what_to_do_next() {
-    with(in_state(ChangeState::NeedsAttention, "web-app-prod is Degraded: CrashLoopBackOff."))
+    let mut ill = in_state(ChangeState::NeedsAttention, "web-app-prod is Degraded: CrashLoopBackOff.");
+    ill.cancel = Some(May::Yes);
+    with(ill)
         .get(PAGE)
         .await
-        .reads("It needs attention web-app-prod is Degraded: CrashLoopBackOff. Mend what is behind, and it goes on; or roll back. Roll back…");
+        .reads("It needs attention web-app-prod is Degraded: CrashLoopBackOff. Mend what is behind, and it goes on; or roll back, or leave it so. Roll back…")
+        .reads("Leave it so… It ends as it is, and is not followed any more. What it wrote stays in Git. End change 1842 as it is");
     with(in_state(ChangeState::Failed, "The remote refused the push: protected branch."))
         .get(PAGE)
         .await
