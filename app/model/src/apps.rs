@@ -121,7 +121,7 @@ pub struct Cell {
     /// The version that runs: the tag of the image, else the revision; none where nothing is known. Where clusters differ,
     /// the oldest to have changed.
     pub version: Option<String>,
-    /// Whether its clusters run different versions.
+    /// Whether several versions run: on different clusters, or while one takes the place of another.
     pub mixed: bool,
     /// The worst of all its Applications.
     pub state: CellState,

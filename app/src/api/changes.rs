@@ -81,7 +81,7 @@ pub async fn list_changes(#[server(default)] query: model::change::ListChanges) 
     answer(backend()?.list_changes(&actor().await?, query).await)
 }
 
-/// Ends a change that is not committed yet.
+/// Ends a change that is not committed yet, or that needs attention and is left as it is.
 #[server(prefix = "/fn", endpoint = "cancel_change")]
 pub async fn cancel_change(change: u64) -> AppResult<Outcome> {
     answer(backend()?.cancel_change(&actor().await?, change).await)

@@ -47,7 +47,7 @@ pub(crate) fn CellVersion(cell: Cell, #[prop(optional)] class: &'static str) -> 
     };
     let mixed = cell.mixed.then(|| {
         view! {
-            <span class="text-small text-drift" title="Its clusters run different versions; this one changed the longest ago">
+            <span class="text-small text-drift" title="Several versions run: on different clusters, or while one takes the place of another">
                 "mixed"
             </span>
         }

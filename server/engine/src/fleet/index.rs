@@ -8,7 +8,7 @@
 //! (resources, results) is not here. The rights in force are part of it; what an actor may see of it, [`Snapshot::seen_by`] says.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -191,6 +191,8 @@ pub struct Row {
     /// An operation that is written and not picked up: its id in the record, where it is ours, and when we saw it first.
     pub requested: Option<Requested>,
     pub version: Option<String>,
+    /// Whether pods with other versions of the same image run beside it, as they do while one takes the place of another.
+    pub is_mixed: bool,
     pub revision: Option<String>,
     /// The first condition, in one line.
     pub condition: Option<String>,
@@ -842,6 +844,7 @@ impl Indexer {
             sync: Sync::parse(&status.sync.status),
             operation: state,
             requested,
+            is_mixed: has_several(&status.summary.images, &app),
             version: version_among(&status.summary.images, &app),
             revision: status.sync.revision(place).map(str::to_owned),
             condition: status
@@ -907,6 +910,13 @@ impl Row {
 fn version_among(images: &[String], app: &str) -> Option<String> {
     let of_app = images.iter().find(|image| name_of(image) == app);
     of_app.or(images.first()).map(|image| version_of(image))
+}
+
+/// Whether several versions of the image that is named like the app are there.
+fn has_several(images: &[String], app: &str) -> bool {
+    let versions: BTreeSet<_> =
+        images.iter().filter(|image| name_of(image) == app).map(|image| version_of(image)).collect();
+    versions.len() > 1
 }
 
 /// The last part of an image's name.

@@ -147,7 +147,7 @@ fn cell(snapshot: &Snapshot, gates: &GateBook, rows: &[&Arc<Row>], lag: Lag, now
     let freeze = gates.freeze_of_any(environment, rows.iter().map(|row| row.project.as_str()), now);
     Cell {
         version: oldest.and_then(|row| version_of(row)),
-        mixed: versions.len() > 1,
+        mixed: versions.len() > 1 || rows.iter().any(|row| row.is_mixed),
         state: worst.map_or(CellState::Unknown, |row| state_of(snapshot, row)),
         reason: worst.map_or_else(String::new, |row| view::reason(snapshot, row, now)),
         since: worst.and_then(|row| row.changed_at),

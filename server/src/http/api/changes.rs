@@ -104,7 +104,7 @@ pub(super) async fn get_change(
     answer(http.services.backend.get_change(&actor, number("Change", &id)?).await)
 }
 
-/// Ends a change that is not committed yet.
+/// Ends a change that is not committed yet, or that needs attention and is left as it is.
 #[utoipa::path(
     post, path = "/changes/{id}/cancel", params(("id" = u64, Path)),
     responses(

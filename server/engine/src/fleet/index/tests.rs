@@ -370,6 +370,9 @@ fn the_version_is_that_of_the_image_named_like_the_app() {
         Some("0123456789ab")
     );
     assert_eq!(version_among(&[], "search"), None);
+    assert!(!has_several(&images, "search"));
+    let rolling = ["shop/search:2.11.0".to_owned(), "shop/search:2.12.0".to_owned()];
+    assert!(has_several(&rolling, "search"), "the old pods run until the new ones are ready");
 }
 
 #[test]
