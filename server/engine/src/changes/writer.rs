@@ -213,22 +213,17 @@ impl Changes {
                 self.pushed(&mirror, &branch, committed).await?;
                 Ok(Round::Moved)
             }
-            // Nor will an earlier push come to it any more: the branch is not where that one expects it.
-            Err(PushError::Moved { .. }) => {
-                self.end_push(&committed, |_| true).await?;
-                Ok(Round::Again(first))
-            }
             Err(PushError::NotKnown(error)) => {
                 tracing::warn!("a push broke off: {error}");
-                self.end_push(&committed, |_| false).await?;
+                self.end_push(&committed, false).await?;
                 Ok(Round::Again(first))
             }
-            Err(PushError::Refused { said, .. }) => {
-                self.end_push(&committed, |change| !change.is_unsure).await?;
-                Ok(Round::Refused(first, said))
+            Err(PushError::Moved { .. }) => {
+                self.end_push(&committed, true).await?;
+                Ok(Round::Again(first))
             }
-            Err(PushError::NoCredentials(why)) => {
-                self.end_push(&committed, |change| !change.is_unsure).await?;
+            Err(PushError::Refused { said: why, .. } | PushError::NoCredentials(why)) => {
+                self.end_push(&committed, true).await?;
                 Ok(Round::Refused(first, why))
             }
         }
@@ -384,10 +379,14 @@ impl Changes {
             },
             Err(why) => return self.ask_person(change, &why).await,
         };
+        let is_approved = change.quorum > 0 && again.plan.hash != change.plan_hash;
+        if is_approved && change.is_unsure {
+            store::set_why(&self.db, change.standing, UNSURE).await?;
+            return Ok(false);
+        }
         let mut tx = self.db.begin().await?;
         let expected: Vec<_> = again.expected.iter().filter(|it| !it.is_empty()).cloned().collect();
         store::replan_in(&mut tx, change.standing.id, &again.plan, &again.files, &expected).await?;
-        let is_approved = change.quorum > 0 && again.plan.hash != change.plan_hash;
         if is_approved {
             self.void_approvals(&mut tx, change.standing.id, "the plan changed: others changed its files")
                 .await?;
@@ -505,13 +504,13 @@ impl Changes {
         Ok(())
     }
 
-    /// Counts a try; `is_not_taken` says of which changes the commit will not come to the branch any more.
-    async fn end_push(&self, committed: &[Committed], is_not_taken: impl Fn(&Stored) -> bool) -> Result<()> {
-        let ids = |changes: &mut dyn Iterator<Item = &Committed>| {
-            changes.map(|it| it.change.standing.id).collect::<Vec<_>>()
-        };
-        let not_taken = ids(&mut committed.iter().filter(|it| is_not_taken(&it.change)));
-        store::end_push(&self.db, &ids(&mut committed.iter()), &not_taken).await
+    /// Counts a try. Where the remote answered that it did not take it, nothing of it will come to the branch any more,
+    /// unless an earlier push of the same is still open.
+    async fn end_push(&self, committed: &[Committed], is_answered: bool) -> Result<()> {
+        let ids: Vec<_> = committed.iter().map(|it| it.change.standing.id).collect();
+        let not_taken = committed.iter().filter(|it| is_answered && !it.change.is_unsure);
+        let not_taken: Vec<_> = not_taken.map(|it| it.change.standing.id).collect();
+        store::end_push(&self.db, &ids, &not_taken).await
     }
 }
 

@@ -63,7 +63,7 @@ pub struct MirrorSettings {
     pub deadline: Duration,
     /// How long the first fetch of a repository may take.
     pub first_deadline: Duration,
-    /// How many fetches run at once.
+    /// How many fetches run at once, and how many pushes.
     pub at_once: usize,
     /// Whether repositories on this machine's disk are fetched.
     pub allow_files: bool,
@@ -142,7 +142,9 @@ struct Shared {
     credentials: Arc<dyn CredentialSource>,
     metrics: Metrics,
     tasks: Tasks,
-    network: Arc<Semaphore>,
+    network: Semaphore,
+    /// Apart from fetches: what is looked at right before a push may fetch, and would wait for itself.
+    pushes: Arc<Semaphore>,
     all: Mutex<HashMap<String, Arc<Mirror>>>,
     known: Mutex<Vec<Repo>>,
     known_changed: Notify,
@@ -164,7 +166,8 @@ impl Mirrors {
     ) -> Result<Self, MirrorError> {
         let lock = schedule::take_folder(&settings.folder)?;
         let shared = Shared {
-            network: Arc::new(Semaphore::new(settings.at_once)),
+            network: Semaphore::new(settings.at_once),
+            pushes: Arc::new(Semaphore::new(settings.at_once)),
             all: Mutex::new(schedule::found(&settings.folder)),
             known: Mutex::default(),
             known_changed: Notify::new(),

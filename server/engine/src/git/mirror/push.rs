@@ -55,7 +55,7 @@ impl Mirrors {
         let credentials = self.write_credentials(repo, &remote).await?;
         let call = Call::prepare(&self.shared.settings.folder.join("calls"), &remote, &credentials)
             .map_err(|error| not_begun(folder("written to", &error)))?;
-        let turn = Arc::clone(&self.shared.network).acquire_owned().await;
+        let turn = Arc::clone(&self.shared.pushes).acquire_owned().await;
         let turn = turn.map_err(|_| not_begun(MirrorError::Interrupted { url: remote.to_string() }))?;
         Ok(ReadyPush { repo: repo.clone(), remote, credentials, mirror, call, _turn: turn })
     }
