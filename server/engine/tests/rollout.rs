@@ -250,9 +250,12 @@ async fn r20_what_a_newer_change_of_ours_wrote_takes_nothing_back() {
     let newer = house.pushed("1.6.0").await;
     house.argo_brings(newer.commit);
     house.look_until("the newer one", async || house.stands(&newer).await.state == "done").await;
+    // Both are looked at together, and one of them fetches the commit.
+    let by_newer = format!("Change {}", newer.id);
+    let names_it = async || house.stands(&older).await.application_why.contains(&by_newer);
+    house.look_until("the older one names the newer", names_it).await;
     let stands = house.stands(&older).await;
     assert_eq!(stands.state, "rolling_out", "the push of the newer one settles it: {stands:?}");
-    assert!(stands.application_why.contains(&format!("Change {}", newer.id)), "{stands:?}");
 
     let taken = "UPDATE change_apps SET by_change = $2 WHERE change = $1";
     sqlx::query(taken).bind(older.id).bind(newer.id).execute(house.db.pool()).await.expect("writes");
