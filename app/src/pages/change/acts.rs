@@ -135,7 +135,7 @@ fn Cancel(shelf: Shelf<ChangeDetail>, acts: Acts) -> impl IntoView {
                     </summary>
                     <ActionForm
                         action=acts.cancel
-                        attr:class="pop z-20 mt-1 grid w-72 max-w-full gap-2.5 p-3.5 md:absolute md:right-0"
+                        attr:class="pop z-20 mt-1 grid w-72 max-w-full gap-2.5 p-3.5 md:absolute md:right-0 md:max-w-none"
                     >
                         <input type="hidden" name="change" value=id/>
                         <p class="text-small text-soft">{what}</p>

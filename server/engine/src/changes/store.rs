@@ -357,7 +357,11 @@ fn asked_text(new: &NewChange<'_>) -> String {
         many => format!("{many} files"),
     };
     let reason = if new.reason.is_empty() { String::new() } else { format!(" “{}”", new.reason) };
-    format!("From {} to {}, {files}, plan {:.12}.{reason}", new.plan.from, new.environment, new.plan.hash)
+    let way = match new.kind {
+        PlanKind::Rollback => format!("Back to {:.7} in {}", new.plan.from, new.environment),
+        PlanKind::Promote | PlanKind::Introduce => format!("From {} to {}", new.plan.from, new.environment),
+    };
+    format!("{way}, {files}, plan {:.12}.{reason}", new.plan.hash)
 }
 
 async fn insert_app(

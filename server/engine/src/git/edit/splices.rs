@@ -397,10 +397,11 @@ fn range_in_block(source: &Source<'_>, entries: &[Entry], position: usize) -> Re
     if !source.text[source.line_start(start)..start].trim_end().ends_with('-') {
         return Err(Reason::Layout("its key does not begin a line"));
     }
-    match entries.get(position + 1) {
-        Some(next) if source.text[end..next.key_place.outset].trim().is_empty() => {
-            Ok(start..next.key_place.outset)
-        }
+    let next = entries.get(position + 1).map(|next| next.key_place.outset);
+    // In an odd text the next key may even be on the last line of the value.
+    let between = next.and_then(|next| source.text.get(end..next));
+    match (next, between) {
+        (Some(next), Some(between)) if between.trim().is_empty() => Ok(start..next),
         _ => Err(Reason::Comment),
     }
 }
