@@ -1,6 +1,10 @@
 //! Argo CD's own objects in the repository: Applications, whose charts or sources are elsewhere, and what the generators
 //! of ApplicationSets take.
 
+use std::collections::BTreeSet;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
 use super::{
     Carrier, Layout, Place, What,
     documents::{self, Node, Value},
@@ -21,6 +25,8 @@ use crate::git::{
 const GROUP: &[u8] = b"argoproj.io/";
 /// More files outside of apps are not opened.
 const MOST_FILES: usize = 20_000;
+/// How many patterns of ApplicationSets are looked for, of files and of folders each.
+const MOST_PATTERNS: usize = 1_000;
 
 /// An object of Argo CD in a file.
 #[derive(Debug)]
@@ -94,6 +100,7 @@ pub(super) fn find(tree: &Tree<'_>, shelf: &Shelf<'_>, rules: &Rules, words: &Wo
         }
     }
     let context = Context { shelf, rules, words };
+    let mut patterns = Patterns::default();
     for (file, objects) in &read {
         for object in objects {
             match &object.kind {
@@ -102,11 +109,44 @@ pub(super) fn find(tree: &Tree<'_>, shelf: &Shelf<'_>, rules: &Rules, words: &Wo
                 }
                 Kind::ApplicationSet { inputs } => {
                     for input in inputs {
-                        context.add_input(file, object, input, sketch);
+                        match input {
+                            Input::Element { path, values } => {
+                                context.add_element(file, object, path, values, sketch);
+                            }
+                            Input::Files(pattern) => patterns.files.extend([pattern.as_str()]),
+                            Input::Folders(pattern) => patterns.folders.extend([pattern.as_str()]),
+                        }
                     }
                 }
             }
         }
+    }
+    if patterns.are_too_many() {
+        let why =
+            format!("more than {MOST_PATTERNS} patterns of ApplicationSets: the others were not looked for");
+        sketch.tell("", why);
+    }
+    match (globs_of(&patterns.files), globs_of(&patterns.folders)) {
+        (Ok(files), Ok(folders)) => {
+            context.add_files(&files, sketch);
+            context.add_folders(&folders, sketch);
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            sketch.tell("", format!("the patterns of ApplicationSets cannot be looked for: {error}"));
+        }
+    }
+}
+
+/// The patterns of all ApplicationSets, each once: what they match is looked for in one walk.
+#[derive(Default)]
+struct Patterns<'a> {
+    files: BTreeSet<&'a str>,
+    folders: BTreeSet<&'a str>,
+}
+
+impl Patterns<'_> {
+    fn are_too_many(&self) -> bool {
+        self.files.len().max(self.folders.len()) > MOST_PATTERNS
     }
 }
 
@@ -255,14 +295,6 @@ impl Context<'_> {
         found
     }
 
-    fn add_input(&self, file: &File, object: &Object, input: &Input, sketch: &mut Sketch) {
-        match input {
-            Input::Element { path, values } => self.add_element(file, object, path, values, sketch),
-            Input::Files(pattern) => self.add_files(pattern, sketch),
-            Input::Folders(pattern) => self.add_folders(pattern, sketch),
-        }
-    }
-
     /// An element of a list whose value under a key such as `env` is an environment.
     fn add_element(
         &self,
@@ -306,13 +338,15 @@ impl Context<'_> {
     }
 
     /// Files of settings, one for each environment: carriers come from the rules, by the name of the file.
-    fn add_files(&self, pattern: &str, sketch: &mut Sketch) {
-        let Some(glob) = glob_of(pattern) else { return };
+    fn add_files(&self, globs: &GlobSet, sketch: &mut Sketch) {
+        if globs.is_empty() {
+            return;
+        }
         for (folder, files) in self.shelf.folders() {
             if sketch.is_taken(folder) {
                 continue;
             }
-            for file in files.iter().filter(|file| glob.is_match(&file.path)) {
+            for file in files.iter().filter(|file| globs.is_match(&file.path)) {
                 match Where::of_folder(folder, self.words) {
                     Ok(Some(at)) => {
                         let (base, _) = super::sketch::base_of(folder);
@@ -327,11 +361,13 @@ impl Context<'_> {
     }
 
     /// Folders that a generator takes and that are no app yet.
-    fn add_folders(&self, pattern: &str, sketch: &mut Sketch) {
-        let Some(glob) = glob_of(pattern) else { return };
+    fn add_folders(&self, globs: &GlobSet, sketch: &mut Sketch) {
+        if globs.is_empty() {
+            return;
+        }
         for (folder, files) in self.shelf.folders() {
             let is_new = !sketch.is_in_app(folder) && super::kustomize::kustomization(files).is_none();
-            if !is_new || !glob.is_match(folder) || is_of_chart(self.shelf, folder) {
+            if !is_new || !globs.is_match(folder) || is_of_chart(self.shelf, folder) {
                 continue;
             }
             if let Ok(Some(at)) = Where::of_folder(folder, self.words) {
@@ -343,10 +379,14 @@ impl Context<'_> {
     }
 }
 
-/// `*` stops at a slash, as in Argo CD.
-fn glob_of(pattern: &str) -> Option<globset::GlobMatcher> {
-    let glob = globset::GlobBuilder::new(pattern).literal_separator(true).build().ok()?;
-    Some(glob.compile_matcher())
+/// Puts patterns together, but those that are none. `*` stops at a slash, as in Argo CD.
+fn globs_of(patterns: &BTreeSet<&str>) -> Result<GlobSet, globset::Error> {
+    let mut globs = GlobSetBuilder::new();
+    let read = |pattern: &&str| GlobBuilder::new(pattern).literal_separator(true).build().ok();
+    for glob in patterns.iter().take(MOST_PATTERNS).filter_map(read) {
+        globs.add(glob);
+    }
+    globs.build()
 }
 
 fn holds_objects(folder: &str) -> bool {
