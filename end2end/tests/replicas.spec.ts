@@ -23,7 +23,7 @@ test('a session that ends in one replica ends in the other, with its streams', a
 
     const ended = await fetch(`${baseURL}/auth/logout`, { method: 'POST', headers: { cookie, 'sec-fetch-site': 'same-origin' }, redirect: 'manual' });
     expect(ended.status).toBe(303);
-    const patience = { timeout: 5_000 }; // 2 s, and a moment to ask and to draw, on a busy machine
+    const patience = { timeout: 2_500 }; // 2 s, and a moment to ask and to draw
     await Promise.all([
       expect.poll(() => asks(besideURL), patience).toBe(401),
       expect(page.getByText('Your session ended.').first()).toBeVisible(patience),
